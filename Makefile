@@ -1,0 +1,61 @@
+# Needs python3 (3.11 or newer) and make, no more. `make` alone says what there is.
+
+PYTHON ?= python3
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+	--no-header --no-emit-index-url pyproject.toml $(LOCK_OPTIONS)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo serve check format test lock clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo "  PORT=$(PORT) is where demo and serve listen"
+
+demo: $(RUNTIME) ## make sample datasets and serve them
+	$(BIN)/python -m application demo --port $(PORT)
+
+serve: $(RUNTIME) ## serve the datasets of DATASET_BUCKET
+	$(BIN)/python -m application serve --port $(PORT)
+
+check: $(DEV) ## lint, formatting, types, and which room may import which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(DEV) ## rewrite what ruff can set right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(DEV) ## all tests; ARGS="-k csv" for some
+	$(BIN)/python -m pytest $(ARGS)
+
+lock: $(DEV) ## pin the newest versions that pyproject.toml allows; LOCK_OPTIONS=--upgrade for all of them
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --output-file requirements-dev.txt --extra dev --constraint requirements.txt
+
+clean: ## remove the environment, the sample datasets, caches and builds
+	rm -rf $(VENV) .demo dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are newer than the locks they were made from, so setting up happens once per lock.
+$(RUNTIME): requirements.txt | $(BIN)/python
+	$(PIP) --requirement requirements.txt
+	@touch $@
+
+# The development lock holds every version of the other one.
+$(DEV): requirements-dev.txt requirements.txt | $(BIN)/python
+	$(PIP) --requirement requirements-dev.txt
+	@touch $(RUNTIME) $@

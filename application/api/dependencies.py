@@ -1,0 +1,63 @@
+"""One parameter of a handler, one parsed value."""
+
+import asyncio
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import Depends
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from application.download import Plan
+from application.download import Request as DownloadRequest
+from application.errors import ParameterProblem, QueryInvalid
+from application.service import Service, Services
+
+MOST_PARAMETERS = 1000
+
+
+def services(request: Request) -> Services:
+    """The application's services."""
+    found: Services = request.app.state.services
+    return found
+
+
+def service(request: Request) -> Service:
+    """The service for the settings in force; raises ConfigurationError."""
+    return services(request).get()
+
+
+def development_only(request: Request) -> None:
+    """404 unless ENVIRONMENT is development."""
+    if not services(request).settings.is_development:
+        raise HTTPException(404)
+
+
+def download_request(request: Request, dataset: str, extension: str) -> DownloadRequest:
+    """The path and the query string as text, every parameter kept; raises QueryInvalid where it is no UTF-8."""
+    try:
+        pairs = parse_qsl(
+            request.scope["query_string"].decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MOST_PARAMETERS,
+        )
+    except UnicodeDecodeError:
+        raise QueryInvalid([ParameterProblem("", "the query string is not percent-encoded UTF-8")]) from None
+    except ValueError:
+        raise QueryInvalid(
+            [ParameterProblem("", f"there are more than {MOST_PARAMETERS} parameters")]
+        ) from None
+    return DownloadRequest(dataset, extension, tuple(pairs))
+
+
+RequestedDownload = Annotated[DownloadRequest, Depends(download_request)]
+CurrentService = Annotated[Service, Depends(service)]
+
+
+async def plan(current: CurrentService, requested: RequestedDownload) -> Plan:
+    """The download asked for, planned off the event loop."""
+    return await asyncio.to_thread(current.downloads.plan, requested)
+
+
+PlannedDownload = Annotated[Plan, Depends(plan)]

@@ -1,0 +1,41 @@
+"""CORS with the origins of the settings in force, which a middleware's constructor cannot know yet."""
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from application.service import Services
+
+EXPOSED = (
+    "Content-Disposition",
+    "Content-Length",
+    "ETag",
+    "Last-Modified",
+    "Repr-Digest",
+    "Retry-After",
+    "X-Missing-Fields",
+    "X-Request-ID",
+)
+
+
+class SettingsCORSMiddleware:
+    """Starlette's CORS middleware, made anew when the origins change."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self.app = app
+        self._services = services
+        self._made: tuple[tuple[str, ...], ASGIApp] = ((), app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        origins = self._services.settings.cors_origins if scope["type"] == "http" else ()
+        if origins != self._made[0]:
+            self._made = (origins, self._wrap(origins) if origins else self.app)
+        await self._made[1](scope, receive, send)
+
+    def _wrap(self, origins: tuple[str, ...]) -> ASGIApp:
+        return CORSMiddleware(
+            self.app,
+            allow_origins=origins,
+            allow_methods=("GET", "HEAD"),
+            allow_headers=("*",),
+            expose_headers=EXPOSED,
+        )

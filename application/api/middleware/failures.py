@@ -1,0 +1,35 @@
+"""Whatever nobody expected: a 500 problem before the first byte, a broken connection after it."""
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from application.api.problems import problem_response, request_id
+from application.telemetry import logger
+
+
+class FailureMiddleware:
+    """Inside CORS, so that a browser can read the problem; the cause goes to the log alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except Exception as error:
+            if started or scope["type"] != "http":
+                raise
+            identity = request_id(Request(scope))
+            logger.error("%s unexpected failure", identity, exc_info=error)
+            detail = "Something went wrong here; quote the request id when you report it."
+            response = problem_response(identity, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)
+            await response(scope, receive, send)

@@ -1,0 +1,100 @@
+"""Domain errors as RFC 9457 problem+json: one table."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from application import errors
+from application.telemetry import logger
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """How one kind of error is told: status, a stable code, and whether trying again may help."""
+
+    status: HTTPStatus
+    code: str
+    retry: bool = False
+
+
+PROBLEMS: dict[type[errors.DownloadError], Problem] = {
+    errors.ConfigurationError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not-configured"),
+    errors.DatasetNotFound: Problem(HTTPStatus.NOT_FOUND, "dataset-not-found"),
+    errors.DatasetInvalid: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "dataset-invalid"),
+    errors.DatasetChanged: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "dataset-changed", retry=True),
+    errors.FormatUnknown: Problem(HTTPStatus.NOT_FOUND, "format-unknown"),
+    errors.QueryInvalid: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "query-invalid"),
+    errors.ColumnUnsupported: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "column-unsupported"),
+    errors.CodingUnacceptable: Problem(HTTPStatus.NOT_ACCEPTABLE, "coding-unacceptable"),
+    errors.StorageUnavailable: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "storage-unavailable", retry=True),
+    errors.EngineFailed: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "engine-failed"),
+    errors.Busy: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "busy", retry=True),
+    errors.ResultTooLarge: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "result-too-large"),
+    errors.ProductionCancelled: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "cancelled", retry=True),
+    errors.ProductionStalled: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "storage-stalled", retry=True),
+    errors.Stopping: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "stopping", retry=True),
+}
+
+
+def problem_response(
+    request_id: str,
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    **members: Any,
+) -> Response:
+    """A problem+json response, never stored by a cache."""
+    body = {
+        "type": f"urn:download-lambda:problem:{code}",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "code": code,
+        "request_id": request_id,
+        **members,
+    }
+    return Response(
+        json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"),
+        status,
+        {"Cache-Control": "no-store", **(headers or {})},
+        MEDIA_TYPE,
+    )
+
+
+async def download_error(request: Request, error: Exception) -> Response:
+    """Tell a domain error; what is ours to mend goes to the log with its cause."""
+    problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%s %s: %s", request_id(request), problem.code, error, exc_info=error)
+    members = {}
+    if isinstance(error, errors.QueryInvalid):
+        members["errors"] = [{"parameter": item.parameter, "detail": item.detail} for item in error.problems]
+    headers = {"Retry-After": str(RETRY_SECONDS)} if problem.retry else {}
+    return problem_response(request_id(request), problem.status, problem.code, str(error), headers, **members)
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """Tell the router's own errors: no such path, no such method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - the handler is registered for this class alone
+    status = HTTPStatus(error.status_code)
+    code = status.phrase.lower().replace(" ", "-")
+    detail = {
+        HTTPStatus.NOT_FOUND: "There is nothing here; downloads are at /{dataset}.{extension}.",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible here.",
+    }.get(status, error.detail)
+    return problem_response(request_id(request), status, code, detail, error.headers)
+
+
+def request_id(request: Request) -> str:
+    """The id that the request id middleware gave."""
+    return str(request.scope.get("state", {}).get("request_id", ""))

@@ -1,0 +1,134 @@
+"""The command line: demo, serve, export; the same use case as over HTTP, without it."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from application import __version__, demo
+from application.download import Plan, Request
+from application.errors import DownloadError
+from application.service import Service, open_service
+from application.settings import Settings
+from application.spool import Reader
+
+READ_BYTES = 1 << 20
+# Above the 4 s for which the Lambda Web Adapter keeps its connections to the application.
+KEEP_ALIVE_SECONDS = 65
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status, 1 for a download that could not be made."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except DownloadError as error:
+        print(f"download-lambda: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="download-lambda", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    shown = commands.add_parser("demo", help="make demo datasets and serve them")
+    shown.add_argument("--folder", type=Path, default=Path(".demo"), help="where the datasets go")
+    _add_address(shown)
+    shown.set_defaults(run=_demo)
+
+    served = commands.add_parser("serve", help="serve DATASET_BUCKET")
+    _add_address(served)
+    served.set_defaults(run=_serve)
+
+    exported = commands.add_parser("export", help="write one download to a file")
+    exported.add_argument("download", metavar="DATASET.FORMAT")
+    exported.add_argument("filters", nargs="*", metavar="PARAMETER=VALUE", help="as in the query string")
+    exported.add_argument("-o", "--output", required=True, type=Path, metavar="FILE")
+    exported.set_defaults(run=_export)
+    return parser
+
+
+def _add_address(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    demo.make_demo(options.folder)
+    os.environ["DATASET_BUCKET"] = options.folder.resolve().as_uri()
+    os.environ.setdefault("ENVIRONMENT", "development")
+    print("\nTry:")
+    for url, shows in demo.urls(options.port):
+        print(f"  {url}\n      {shows}")
+    print(flush=True)
+    return _serve(options)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    import uvicorn  # noqa: PLC0415 - an export needs no server
+
+    uvicorn.run(
+        "application.main:app",
+        host=options.host,
+        port=options.port,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        lifespan="on",
+    )
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    name, _, extension = options.download.rpartition(".")
+    pairs = []
+    for text in options.filters:
+        parameter, mark, value = text.partition("=")
+        if not mark:
+            print(f"download-lambda: {text!r} is not PARAMETER=VALUE", file=sys.stderr)
+            return 2
+        pairs.append((parameter, value))
+    with closing(open_service(Settings())) as service:
+        plan = service.downloads.plan(Request(name, extension, tuple(pairs)))
+        size = _write(service, plan, options.output)
+    if plan.query.missing:
+        print(f"The dataset has no column {', '.join(plan.query.missing)}.", file=sys.stderr)
+    print(f"{options.output}: {size:,} bytes", file=sys.stderr)
+    return 0
+
+
+def _write(service: Service, plan: Plan, output: Path) -> int:
+    """Write beside the output and rename when whole, so that no short file has its name."""
+    handle, partial = tempfile.mkstemp(dir=output.absolute().parent, prefix=f".{output.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file, service.downloads.open(plan) as reader:
+            size = _copy(reader, file.write)
+        Path(partial).replace(output)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+    return size
+
+
+def _copy(reader: Reader, write: Callable[[bytes], int]) -> int:
+    """Copy to the end, with a progress bar on a terminal; returns the bytes."""
+    # A server needs none of this.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        DownloadColumn,
+        Progress,
+        SpinnerColumn,
+        TimeElapsedColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (SpinnerColumn(), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("export", total=None)
+        while data := reader.read_blocking(READ_BYTES):
+            write(data)
+            progress.advance(task, len(data))
+    return reader.position

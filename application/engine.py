@@ -1,0 +1,272 @@
+"""DuckDB: one locked-down database, a cursor per download, batches in the file's own Arrow schema."""
+
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from application.arrow import conform, holds_exactly
+from application.errors import (
+    DatasetInvalid,
+    EngineFailed,
+    ProductionCancelled,
+    StorageUnavailable,
+)
+from application.models import Column, Dataset, ObjectMeta, Query
+from application.query import to_sql
+from application.storage.base import Storage
+from application.telemetry import logger
+
+VECTOR_ROWS = 2048
+BATCH_BYTES = 4 << 20
+MOST_BATCH_ROWS = 16 * VECTOR_ROWS
+# These make the database refuse every later query (FACTS: one bad file can kill the database).
+FATAL = (duckdb.FatalException, duckdb.InternalException)
+
+
+class Cancellation:
+    """Lets another thread stop a query, before it runs or while it does."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+        self.is_set = False
+
+    def set(self) -> None:
+        """Stop the query that is attached, or the one that will be."""
+        with self._lock:
+            self.is_set = True
+            if self._cursor is not None:
+                self._cursor.interrupt()
+
+    @contextmanager
+    def attached(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Interrupt this cursor when cancelled; raises ProductionCancelled when that has happened already."""
+        with self._lock:
+            if self.is_set:
+                raise ProductionCancelled("The download was cancelled.")
+            self._cursor = cursor
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._cursor = None
+
+
+class Engine:
+    """Runs queries over a storage's Parquet objects; opened at first use, replaced when it breaks."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        memory_limit: str,
+        threads: int,
+        temp_directory: Path | None,
+        temp_limit: str,
+    ) -> None:
+        self._storage = storage
+        self._config: dict[str, Any] = {
+            "memory_limit": memory_limit,
+            "threads": threads,
+            "temp_directory": str(temp_directory / "duckdb-spill") if temp_directory else "",
+            "max_temp_directory_size": temp_limit,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            "arrow_lossless_conversion": True,
+            "arrow_large_buffer_size": False,
+        }
+        self._lock = threading.Lock()
+        self._database: duckdb.DuckDBPyConnection | None = None
+        self._secret: object = None
+
+    def describe(self, objects: Sequence[ObjectMeta], schema: pa.Schema) -> tuple[Column, ...]:
+        """The columns as the engine sees them, joined by position with the file's own Arrow schema.
+
+        By position, for DuckDB renames columns that are alike but for case (`a`, `A` → `a`, `A_1`).
+        """
+        with self._cursor() as cursor:
+            cursor.execute(f"DESCRIBE SELECT * FROM {self._relation(objects)}")
+            described = [(str(row[0]), str(row[1])) for row in cursor.fetchall()]
+            if len(described) != len(schema) or not described:
+                raise DatasetInvalid("The dataset has columns that the engine cannot read.")
+            own = [
+                # Arrow has no VARIANT: its JSON text is what the text formats write of it.
+                field.with_type(pa.json_()) if kind == "VARIANT" else field
+                for field, (_, kind) in zip(schema, described, strict=True)
+            ]
+            columns = tuple(
+                Column(field.name, name, kind, field)
+                for field, (name, kind) in zip(own, described, strict=True)
+            )
+            sql, _ = to_sql(Query(columns), self._relation(objects))
+            seen = cursor.execute(f"{sql} LIMIT 0").to_arrow_reader().schema
+        return tuple(
+            Column(
+                item.name,
+                item.engine_name,
+                item.engine_type,
+                item.field,
+                holds_exactly(kind, item.field.type),
+            )
+            for item, kind in zip(columns, seen.types, strict=True)
+        )
+
+    def batches(
+        self, dataset: Dataset, query: Query, cancellation: Cancellation
+    ) -> Generator[pa.RecordBatch]:
+        """The rows of a query, in the file's order and its own Arrow schema, each batch bounded by bytes.
+
+        Close the generator to free the cursor. Raises ProductionCancelled, EngineFailed,
+        StorageUnavailable or DatasetInvalid.
+        """
+        sql, values = to_sql(query, self._relation(dataset.objects))
+        rows = (
+            max(1, min(MOST_BATCH_ROWS, BATCH_BYTES // max(dataset.row_bytes, 1)) // VECTOR_ROWS)
+            * VECTOR_ROWS
+        )
+        schema = output_schema(dataset, query)
+        try:
+            with self._cursor() as cursor, cancellation.attached(cursor):
+                for batch in cursor.execute(sql, values).to_arrow_reader(rows):
+                    yield from _bounded(conform(batch, schema))
+        except EngineFailed as error:
+            if cancellation.is_set:
+                raise ProductionCancelled("The download was cancelled.") from error
+            raise
+
+    def check(self) -> None:
+        """Answer one trivial query, or raise EngineFailed."""
+        with self._cursor() as cursor:
+            cursor.execute("SELECT 1").fetchall()
+
+    def close(self) -> None:
+        """Close the database; the next use opens another."""
+        with self._lock:
+            database, self._database = self._database, None
+        if database:
+            database.close()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor of its own, with the engine's errors made ours; a spoiled database is replaced."""
+        database = self._open()
+        try:
+            cursor = database.cursor()
+        except duckdb.Error as error:
+            self._discard(database)
+            raise EngineFailed("The engine failed; the next request gets a new one.") from error
+        try:
+            yield cursor
+        except FATAL as error:
+            self._discard(database)
+            raise EngineFailed("The engine failed on this dataset.") from error
+        except (duckdb.HTTPException, duckdb.IOException) as error:
+            raise StorageUnavailable("The dataset's storage did not answer.") from error
+        except duckdb.OutOfMemoryException as error:
+            raise EngineFailed("The query needs more memory than the engine may use.") from error
+        except duckdb.InvalidInputException as error:
+            raise DatasetInvalid("The engine cannot read the dataset's data.") from error
+        except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            # A reader raises Arrow's errors for DuckDB's; only its text tells a spoiled database.
+            if "invalidated" in str(error) or "INTERNAL Error" in str(error):
+                self._discard(database)
+            raise EngineFailed("The engine failed while it read the dataset.") from error
+        finally:
+            cursor.close()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._database is None:
+                self._database = self._locked_down()
+            if (secret := self._storage.secret()) != self._secret:
+                self._set_secret(self._database, secret)
+            return self._database
+
+    def _locked_down(self) -> duckdb.DuckDBPyConnection:
+        """A database that can read the storage's root and nothing else, and cannot be told otherwise."""
+        database = duckdb.connect(":memory:", config=self._config)
+        database.execute("SET TimeZone = 'UTC'")
+        database.execute("SET enable_geoparquet_conversion = false")
+        if self._storage.secret() is not None:
+            database.execute(f"LOAD '{_extension('httpfs')}'")
+        self._secret = None
+        database.execute(f"SET allowed_directories = [{_literal(self._storage.allowed())}]")
+        database.execute("SET enable_external_access = false")
+        database.execute("SET lock_configuration = true")
+        logger.info("engine: DuckDB %s, %s threads", duckdb.__version__, self._config["threads"])
+        return database
+
+    def _set_secret(self, database: duckdb.DuckDBPyConnection, secret: Any) -> None:
+        options = {
+            "KEY_ID": secret.key,
+            "SECRET": secret.secret,
+            "SESSION_TOKEN": secret.token or "",
+            "REGION": secret.region,
+            "ENDPOINT": secret.endpoint or "",
+            "URL_STYLE": secret.url_style,
+        }
+        given = ", ".join(f"{name} {_literal(value)}" for name, value in options.items() if value)
+        database.execute(
+            f"CREATE OR REPLACE SECRET storage (TYPE s3, {given}, USE_SSL {'true' if secret.use_ssl else 'false'})"
+        )
+        self._secret = secret
+
+    def _discard(self, database: duckdb.DuckDBPyConnection) -> None:
+        """Forget a spoiled database; downloads that run on it end by its own errors."""
+        with self._lock:
+            if self._database is database:
+                self._database = None
+                logger.error("engine: the database was spoiled and is replaced")
+
+    def _relation(self, objects: Sequence[ObjectMeta]) -> str:
+        urls = ", ".join(_literal(self._storage.url(meta.path)) for meta in objects)
+        return f"read_parquet([{urls}], hive_partitioning = false, union_by_name = false)"
+
+
+def output_schema(dataset: Dataset, query: Query) -> pa.Schema:
+    """The Arrow schema of a query's rows, with the file's metadata where it still tells the truth."""
+    names = {column.name for column in query.columns}
+    metadata = dict(dataset.metadata)
+    if names != {column.name for column in dataset.columns} or query.columns != dataset.columns:
+        metadata = {key: value for key, value in metadata.items() if key not in DESCRIBES_COLUMNS}
+    return pa.schema([column.field for column in query.columns], metadata=metadata or None)
+
+
+# Metadata that lists columns: pandas' index and dtypes, Spark's row type, GeoParquet's geometry columns.
+DESCRIBES_COLUMNS = (
+    b"pandas",
+    b"geo",
+    b"ARROW:schema",
+    b"org.apache.spark.sql.parquet.row.metadata",
+    b"iceberg.schema",
+    b"parquet.avro.schema",
+)
+
+
+def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Slices of a batch of about BATCH_BYTES each, for a row can be 60 bytes or 20 MB."""
+    step = max(1, batch.num_rows * BATCH_BYTES // max(batch.nbytes, 1))
+    if step >= batch.num_rows:
+        yield batch
+        return
+    for start in range(0, batch.num_rows, step):
+        yield batch.slice(start, step)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _extension(name: str) -> Path:
+    """The extension's file inside its wheel; nothing is downloaded or installed."""
+    spec = find_spec(f"duckdb_extension_{name}")
+    if spec is None or spec.origin is None:
+        raise EngineFailed(f"The wheel duckdb-extension-{name} is not installed.")
+    return Path(spec.origin).parent / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"

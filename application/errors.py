@@ -1,0 +1,101 @@
+"""The domain's exceptions; they know nothing of HTTP.
+
+DownloadError
+├── ConfigurationError        a setting is missing or wrong
+├── DatasetNotFound           no object and no folder of that name
+├── DatasetInvalid            the object is there but cannot be read as Parquet, or its parts disagree
+├── DatasetChanged            the object is no longer the version that was planned
+├── FormatUnknown             no such extension
+├── QueryInvalid              parameters that do not fit the dataset, one entry each
+├── ColumnUnsupported         a column cannot be written exactly in the format asked for
+├── CodingUnacceptable        the client refuses every coding we have
+├── StorageUnavailable        the bucket or folder does not answer
+├── EngineFailed              DuckDB failed on this query
+├── Busy                      no place became free in time
+├── ResultTooLarge            the result or a row does not fit this place
+├── ProductionCancelled       every reader left
+├── ProductionStalled         storage gave nothing for too long
+└── Stopping                  the process is going down
+
+Messages are written for the person who made the request: they name what was wrong and what would
+be right, and never a path, a URL, SQL or a secret. Causes travel as ``__cause__`` to the log.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class DownloadError(Exception):
+    """Anything this service can say about a download it cannot give."""
+
+
+class ConfigurationError(DownloadError):
+    """A setting is missing or wrong."""
+
+
+class DatasetNotFound(DownloadError):
+    """There is no dataset of that name."""
+
+
+class DatasetInvalid(DownloadError):
+    """The dataset's object or parts cannot be read as one Parquet table."""
+
+
+class DatasetChanged(DownloadError):
+    """The stored object is no longer the version that the download was planned for."""
+
+
+class FormatUnknown(DownloadError):
+    """No format has that extension."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterProblem:
+    """One parameter that cannot be used: its name, what is wrong and what would be right."""
+
+    parameter: str
+    detail: str
+
+
+class QueryInvalid(DownloadError):
+    """Parameters that do not fit the dataset."""
+
+    def __init__(self, problems: Sequence[ParameterProblem]) -> None:
+        super().__init__("; ".join(problem.detail for problem in problems))
+        self.problems = tuple(problems)
+
+
+class ColumnUnsupported(DownloadError):
+    """A column that cannot be written exactly; the message names it and how to leave it out."""
+
+
+class CodingUnacceptable(DownloadError):
+    """The client's Accept-Encoding refuses every coding there is."""
+
+
+class StorageUnavailable(DownloadError):
+    """The bucket or folder does not answer."""
+
+
+class EngineFailed(DownloadError):
+    """DuckDB failed while it ran a query."""
+
+
+class Busy(DownloadError):
+    """No place for another production became free in time."""
+
+
+class ResultTooLarge(DownloadError):
+    """The result, or a single vector of its rows, does not fit the memory or disk there is."""
+
+
+class ProductionCancelled(DownloadError):
+    """Every reader of a production left before its end."""
+
+
+class ProductionStalled(DownloadError):
+    """Storage gave nothing for longer than the watchdog allows."""
+
+
+class Stopping(DownloadError):
+    """The process is shutting down and takes no new downloads."""

@@ -1,0 +1,53 @@
+"""A Parquet object's footer, read by range: the file's own schema, rows and sizes, without its data."""
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from io import BytesIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from application.errors import DatasetInvalid
+from application.models import ObjectMeta
+from application.storage.base import Storage
+
+MAGIC = b"PAR1"
+TRAILER = 8
+FIRST_READ = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What a footer tells; ``row_bytes`` is the uncompressed bytes of all rows together."""
+
+    schema: pa.Schema
+    rows: int
+    data_bytes: int
+    digest: bytes
+
+
+def read_footer(storage: Storage, meta: ObjectMeta) -> Footer:
+    """Read one object's footer in one or two ranges; raises DatasetInvalid where it is no Parquet file."""
+    if meta.size < 2 * TRAILER:
+        raise DatasetInvalid("The stored object is too short to be a Parquet file.")
+    tail = storage.read(meta, max(0, meta.size - FIRST_READ), meta.size)
+    (length,) = struct.unpack("<I", tail[-TRAILER:-4])
+    if tail[-4:] != MAGIC or length > meta.size - TRAILER - len(MAGIC):
+        raise DatasetInvalid("The stored object does not end as a Parquet file does.")
+    if length + TRAILER > len(tail):
+        tail = storage.read(meta, meta.size - TRAILER - length, meta.size)
+    footer = tail[-TRAILER - length :]
+    try:
+        # The footer's offsets point at data that is not here; only its schema and sums are read.
+        metadata = pq.read_metadata(BytesIO(MAGIC + footer))
+        schema = metadata.schema.to_arrow_schema()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DatasetInvalid("The stored object's Parquet footer cannot be read.") from error
+    groups = range(metadata.num_row_groups)
+    return Footer(
+        schema,
+        metadata.num_rows,
+        sum(metadata.row_group(group).total_byte_size for group in groups),
+        hashlib.sha256(footer).digest(),
+    )

@@ -1,0 +1,176 @@
+"""One strict grammar per type for values in a URL; text in, canonical text that DuckDB casts exactly out."""
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+
+import pyarrow as pa
+
+Parser = Callable[[str], str]
+
+MICROSECOND_DIGITS = 6
+SPOKEN_LENGTH = 60
+INTEGER = re.compile(r"-?[0-9]{1,40}", re.ASCII)
+DECIMAL = re.compile(r"-?[0-9]{1,80}(\.[0-9]{1,80})?", re.ASCII)
+FLOAT = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4})?", re.ASCII)
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+TIME = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?", re.ASCII)
+TIMESTAMP = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"([T ](?P<time>[0-9]{2}:[0-9]{2}(:[0-9]{2})?)(?P<fraction>\.[0-9]{1,9})?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?)?",
+    re.ASCII,
+)
+
+
+class ValueProblem(ValueError):
+    """A value that does not fit a column's type; the message completes 'column X …'."""
+
+
+def parser_for(kind: pa.DataType) -> Parser:
+    """The parser of values for columns of an Arrow type; raises ValueProblem where it has none."""
+    if isinstance(kind, pa.DictionaryType):
+        kind = kind.value_type
+    for matches, make in GRAMMARS:
+        if matches(kind):
+            return make(kind)
+    raise ValueProblem(f"holds {kind} values, which cannot be filtered")
+
+
+def _refuse(holds: str, example: str, text: str) -> ValueProblem:
+    spoken = text if len(text) <= SPOKEN_LENGTH else text[:SPOKEN_LENGTH] + "…"
+    return ValueProblem(f"holds {holds}, such as {example}, and {spoken!r} is not one")
+
+
+def _integer(kind: pa.DataType) -> Parser:
+    signed = pa.types.is_signed_integer(kind)
+    low = -(1 << (kind.bit_width - 1)) if signed else 0
+    high = (1 << (kind.bit_width - signed)) - 1
+
+    def parse(text: str) -> str:
+        if not INTEGER.fullmatch(text):
+            raise _refuse("integers", "122", text)
+        if not low <= int(text) <= high:
+            raise ValueProblem(f"holds integers from {low} to {high}, and {text} is not one")
+        return str(int(text))
+
+    return parse
+
+
+def _decimal(kind: pa.DataType) -> Parser:
+    def parse(text: str) -> str:
+        if not DECIMAL.fullmatch(text):
+            raise _refuse("decimal numbers", "12.5", text)
+        whole, _, fraction = text.partition(".")
+        fraction = fraction.rstrip("0")
+        if len(fraction) > kind.scale or len(whole.lstrip("-0")) > kind.precision - kind.scale:
+            limits = f"{kind.precision} digits, {kind.scale} of them after the point"
+            raise ValueProblem(
+                f"holds decimal numbers of at most {limits}, and {text[:SPOKEN_LENGTH]!r} has more"
+            )
+        return format(Decimal(text).normalize() + 0, "f")
+
+    return parse
+
+
+def _float(_: pa.DataType) -> Parser:
+    def parse(text: str) -> str:
+        if not FLOAT.fullmatch(text):
+            raise _refuse("numbers", "12.5", text)
+        return repr(float(text) + 0.0)
+
+    return parse
+
+
+def _boolean(_: pa.DataType) -> Parser:
+    def parse(text: str) -> str:
+        if text not in {"true", "false"}:
+            raise _refuse("booleans", "true or false", text)
+        return text
+
+    return parse
+
+
+def _date(_: pa.DataType) -> Parser:
+    def parse(text: str) -> str:
+        try:
+            if DATE.fullmatch(text):
+                return date.fromisoformat(text).isoformat()
+        except ValueError:
+            pass
+        raise _refuse("dates", "2024-02-29", text)
+
+    return parse
+
+
+def _time(_: pa.DataType) -> Parser:
+    def parse(text: str) -> str:
+        try:
+            if TIME.fullmatch(text):
+                return time.fromisoformat(text).isoformat()
+        except ValueError:
+            pass
+        raise _refuse("times of day", "13:45:00", text)
+
+    return parse
+
+
+def _timestamp(kind: pa.DataType) -> Parser:
+    zoned = kind.tz is not None
+    digits = 9 if kind.unit == "ns" and not zoned else MICROSECOND_DIGITS
+    example = "2024-02-29T13:45:00" + ("Z" if zoned else "")
+
+    def parse(text: str) -> str:
+        match = TIMESTAMP.fullmatch(text)
+        if not match or (match["zone"] and not zoned):
+            raise _refuse("timestamps with a zone" if zoned else "timestamps without a zone", example, text)
+        fraction = (match["fraction"] or "").rstrip("0").rstrip(".")
+        if len(fraction) > digits + 1:
+            raise ValueProblem(
+                f"holds timestamps of at most {digits} digits of a second, and {text!r} has more"
+            )
+        try:
+            moment = datetime.fromisoformat(
+                f"{match['date']}T{match['time'] or '00:00'}{match['zone'] or ''}"
+            )
+            if zoned:
+                moment = (moment if match["zone"] else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise _refuse("timestamps", example, text) from None
+        return f"{moment.replace(tzinfo=None).isoformat(sep=' ')}{fraction}" + ("+00" if zoned else "")
+
+    return parse
+
+
+def _text(_: pa.DataType) -> Parser:
+    return lambda text: text
+
+
+def _uuid(_: pa.DataType) -> Parser:
+    def parse(text: str) -> str:
+        try:
+            if str(uuid.UUID(text)) == text.lower():
+                return text.lower()
+        except ValueError:
+            pass
+        raise _refuse("UUIDs", "6f1e2a34-0000-4000-8000-1234567890ab", text)
+
+    return parse
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+GRAMMARS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], Parser]], ...] = (
+    (_is_text, _text),
+    (pa.types.is_integer, _integer),
+    (pa.types.is_floating, _float),
+    (pa.types.is_decimal, _decimal),
+    (pa.types.is_boolean, _boolean),
+    (pa.types.is_date, _date),
+    (pa.types.is_time, _time),
+    (pa.types.is_timestamp, _timestamp),
+    (lambda kind: isinstance(kind, pa.UuidType), _uuid),
+)

@@ -1,0 +1,53 @@
+"""The application, for every server to start: `uvicorn application.main:app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+
+from application import __version__
+from application.api import routes
+from application.api.middleware.cors import SettingsCORSMiddleware
+from application.api.middleware.failures import FailureMiddleware
+from application.api.middleware.request_id import RequestIdMiddleware
+from application.api.problems import download_error, http_error
+from application.errors import DownloadError
+from application.service import Services
+from application.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application with these settings, or with the environment's, read when it starts."""
+    services = Services(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        services.start()
+        try:
+            yield
+        finally:
+            services.stop()
+
+    app = FastAPI(
+        title="download-lambda",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.services = services
+    app.add_exception_handler(DownloadError, download_error)
+    app.add_exception_handler(HTTPException, http_error)
+    # The last one added is the outermost.
+    app.add_middleware(FailureMiddleware)
+    app.add_middleware(SettingsCORSMiddleware, services=services)
+    app.add_middleware(RequestIdMiddleware)
+    app.include_router(routes.router)
+    app.include_router(routes.development)
+    app.include_router(routes.downloads)
+    return app
+
+
+app = create_app()

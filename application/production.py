@@ -1,0 +1,206 @@
+"""Who makes a download's bytes: join one that runs, wait for a place, make, stop when the last reader leaves."""
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from application.errors import (
+    Busy,
+    DownloadError,
+    EngineFailed,
+    ProductionCancelled,
+    ResultTooLarge,
+    Stopping,
+)
+from application.spool import Reader, Tape
+from application.telemetry import logger
+
+
+class Stoppable(Protocol):
+    """What a production can be stopped by."""
+
+    @property
+    def is_set(self) -> bool:
+        """True once it is stopped."""
+
+    def set(self) -> None:
+        """Stop it, now or before it starts."""
+
+
+class Job(Protocol):
+    """What makes a tape's bytes, and how much memory it may need while it runs."""
+
+    @property
+    def cancellation(self) -> Stoppable:
+        """What stops it."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes it may need while it runs."""
+
+    def run(self, tape: Tape) -> None:
+        """Write everything; raise when that cannot be done."""
+
+
+class Places:
+    """Places for productions, by count and by memory, given in the order of asking."""
+
+    def __init__(self, count: int, memory: int, most_waiting: int, seconds: float) -> None:
+        self._count = count
+        self._memory = memory
+        self._budget = memory
+        self._most_waiting = most_waiting
+        self._seconds = seconds
+        self._queue: deque[object] = deque()
+        self._changed = threading.Condition()
+        self._stopping = False
+
+    def enter(self, memory: int, is_cancelled: Callable[[], bool]) -> None:
+        """Wait for a place; raises Busy, Stopping, ProductionCancelled, or ResultTooLarge for what can never fit."""
+        if memory > self._budget:
+            needs, has = memory >> 20, self._budget >> 20
+            raise ResultTooLarge(f"This dataset's rows need {needs} MiB to read; this service has {has} MiB.")
+        ticket = object()
+        deadline = time.monotonic() + self._seconds
+        with self._changed:
+            if len(self._queue) >= self._most_waiting + self._count:
+                raise Busy("Too many downloads are waiting; try again later.")
+            self._queue.append(ticket)
+            try:
+                while self._queue[0] is not ticket or self._count < 1 or self._memory < memory:
+                    self._raise_if_hopeless(deadline, is_cancelled)
+                    self._changed.wait(deadline - time.monotonic())
+                self._raise_if_hopeless(float("inf"), is_cancelled)
+                self._count -= 1
+                self._memory -= memory
+            finally:
+                self._queue.remove(ticket)
+                self._changed.notify_all()
+
+    def leave(self, memory: int) -> None:
+        """Give a place back."""
+        with self._changed:
+            self._count += 1
+            self._memory += memory
+            self._changed.notify_all()
+
+    def nudge(self, *, stop: bool = False) -> None:
+        """Make those who wait look again at whether they still want to."""
+        with self._changed:
+            self._stopping = self._stopping or stop
+            self._changed.notify_all()
+
+    def _raise_if_hopeless(self, deadline: float, is_cancelled: Callable[[], bool]) -> None:
+        if self._stopping:
+            raise Stopping("The service is stopping.")
+        if is_cancelled():
+            raise ProductionCancelled("The download was cancelled.")
+        if time.monotonic() >= deadline:
+            raise Busy("No place for this download became free in time; try again later.")
+
+
+class Productions:
+    """Every download that is being made or kept, by its ETag; one production serves all who ask for one."""
+
+    def __init__(self, places: Places, folder: Path | None, keep_result: int, quota: int) -> None:
+        self._places = places
+        self._folder = folder
+        self._keep_result = keep_result
+        self._quota = quota
+        self._tapes: OrderedDict[str, Tape] = OrderedDict()
+        self._running: dict[Tape, Stoppable] = {}
+        self._lock = threading.Lock()
+        self._stopping = False
+
+    def join(self, key: str, make: Callable[[], Job]) -> Reader:
+        """A reader of the download of that key: of a kept tape, of one that runs, or of a new one.
+
+        Raises Stopping. Every other failure comes out of the reader.
+        """
+        with self._lock:
+            if self._stopping:
+                raise Stopping("The service is stopping.")
+            tape = self._tapes.get(key)
+            if tape and (reader := tape.open()):
+                self._tapes.move_to_end(key)
+                return reader
+            job = make()
+
+            def stop() -> None:
+                job.cancellation.set()
+                self._places.nudge()
+
+            tape = Tape(self._folder, self._keep_result, stop)
+            first = tape.open()
+            if first is None:  # pragma: no cover - a new tape always has its first byte ahead
+                raise EngineFailed("A new tape took no reader.")
+            self._tapes[key] = tape
+            self._running[tape] = job.cancellation
+        threading.Thread(target=self._produce, args=(key, tape, job), name="production", daemon=True).start()
+        return first
+
+    def close(self) -> None:
+        """Stop every production and free every tape; their readers see a failure, never a clean end."""
+        with self._lock:
+            self._stopping = True
+            running = list(self._running.values())
+            tapes = list(self._tapes.values())
+            self._tapes.clear()
+        for cancellation in running:
+            cancellation.set()
+        self._places.nudge(stop=True)
+        for tape in tapes:
+            tape.close()
+
+    def _produce(self, key: str, tape: Tape, job: Job) -> None:
+        try:
+            self._places.enter(job.memory, lambda: job.cancellation.is_set)
+            try:
+                job.run(tape)
+            finally:
+                self._places.leave(job.memory)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the readers must learn of it
+            self._forget(key, tape)
+            tape.fail(error if isinstance(error, DownloadError) else _unexpected(error))
+            _log_failure(key, error)
+        else:
+            self._trim(key, tape)
+            tape.finish()
+        finally:
+            with self._lock:
+                self._running.pop(tape, None)
+
+    def _forget(self, key: str, tape: Tape) -> None:
+        with self._lock:
+            if self._tapes.get(key) is tape:
+                del self._tapes[key]
+
+    def _trim(self, key: str, tape: Tape) -> None:
+        """Keep what the quota has place for, oldest unused first out."""
+        with self._lock:
+            done = [(name, kept) for name, kept in self._tapes.items() if kept.done or kept is tape]
+            total = sum(kept.size for _, kept in done)
+            dropped = []
+            for name, kept in done:
+                if total <= self._quota and not (name == key and kept.size > self._keep_result):
+                    continue
+                total -= kept.size
+                dropped.append(self._tapes.pop(name))
+        for kept in dropped:
+            kept.close()
+
+
+def _unexpected(error: BaseException) -> DownloadError:
+    failure = EngineFailed("The download failed.")
+    failure.__cause__ = error
+    return failure
+
+
+def _log_failure(key: str, error: BaseException) -> None:
+    if isinstance(error, ProductionCancelled | Stopping):
+        logger.info("production %s: %s", key[:12], error)
+    else:
+        logger.error("production %s failed", key[:12], exc_info=error)

@@ -1,0 +1,125 @@
+"""The parts of one running service, made from its settings; opened at first use, closed together."""
+
+import threading
+from dataclasses import dataclass
+
+from application.catalogue import Catalogue
+from application.download import Downloads
+from application.engine import Engine
+from application.errors import ConfigurationError
+from application.production import Places, Productions
+from application.settings import Settings
+from application.storage import open_storage
+from application.storage.base import Storage
+from application.telemetry import configure_logging, logger
+
+NO_BUCKET = (
+    "DATASET_BUCKET is not set: name an S3 bucket (my-bucket or s3://my-bucket/prefix) or a folder (./data)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything a request or a command needs."""
+
+    settings: Settings
+    storage: Storage
+    engine: Engine
+    catalogue: Catalogue
+    productions: Productions
+    downloads: Downloads
+
+    def check(self) -> None:
+        """See that storage and engine answer; raises StorageUnavailable or EngineFailed."""
+        self.storage.head("ready-check.parquet")
+        self.engine.check()
+
+    def close(self) -> None:
+        """Stop what runs and free what is held."""
+        self.productions.close()
+        self.engine.close()
+
+
+def open_service(settings: Settings) -> Service:
+    """Build a service; connects to nothing yet. Raises ConfigurationError."""
+    configure_logging(settings.log_level)
+    if not settings.dataset_bucket:
+        raise ConfigurationError(NO_BUCKET)
+    if settings.spool_dir and not settings.spool_dir.is_dir():
+        raise ConfigurationError("SPOOL_DIR is not a folder: make it, or name another.")
+    storage = open_storage(
+        settings.dataset_bucket,
+        settings.dataset_prefix,
+        region=settings.aws_region,
+        profile=settings.aws_profile,
+        endpoint_url=settings.aws_endpoint_url,
+    )
+    engine = Engine(
+        storage,
+        memory_limit=settings.duckdb_memory_limit,
+        threads=settings.duckdb_threads,
+        temp_directory=settings.spool_dir,
+        temp_limit=settings.duckdb_temp_limit,
+    )
+    catalogue = Catalogue(storage, engine, settings.catalogue_max_age)
+    places = Places(
+        settings.production_limit,
+        settings.production_memory,
+        settings.production_queue,
+        settings.production_queue_seconds,
+    )
+    productions = Productions(places, settings.spool_dir, settings.spool_max_result, settings.spool_max_bytes)
+    downloads = Downloads(catalogue, engine, productions, settings.duckdb_threads)
+    logger.info("service: download-lambda, %s", settings.environment)
+    logger.info("bucket: %s", storage.description)
+    return Service(settings, storage, engine, catalogue, productions, downloads)
+
+
+class Services:
+    """The application's service: one for its lifespan, or, where there is none, one for each settings read.
+
+    A TestClient without its context manager runs no lifespan, and the environment may be set after
+    the application was imported; so without a lifespan the settings are read for every request.
+    """
+
+    def __init__(self, settings: Settings | None) -> None:
+        self._given = settings
+        self._in_lifespan = False
+        self._settings: Settings | None = settings
+        self._service: Service | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        if self._given:
+            return self._given
+        if self._settings is None or not self._in_lifespan:
+            self._settings = Settings()
+        return self._settings
+
+    def get(self) -> Service:
+        """The service for the settings in force; raises ConfigurationError."""
+        settings = self.settings
+        with self._lock:
+            if self._service and self._service.settings == settings:
+                return self._service
+            if self._service:
+                self._service.close()
+                self._service = None
+            self._service = open_service(settings)
+            return self._service
+
+    def start(self) -> None:
+        """Begin a lifespan; raises ConfigurationError, so that a server without a bucket does not start."""
+        self._settings = self._given or Settings()
+        self._in_lifespan = True
+        self.get()
+
+    def stop(self) -> None:
+        """End a lifespan."""
+        with self._lock:
+            service, self._service = self._service, None
+            self._in_lifespan = False
+        if service:
+            service.close()

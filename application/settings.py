@@ -1,0 +1,51 @@
+"""The settings, read from the environment at the edge only; docs/configuration.md describes each."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1 << 20
+
+ByteSize = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$")]
+
+
+class Settings(BaseSettings):
+    """One frozen value; field names in capitals are the environment variables."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    dataset_bucket: str | None = None
+    dataset_prefix: str = "dataset"
+    environment: str = "production"
+    aws_region: str | None = None
+    aws_profile: str | None = None
+    aws_endpoint_url: str | None = None
+    cors_allow_origins: str = ""
+    cache_max_age: int = Field(default=3600, ge=0)
+    catalogue_max_age: float = Field(default=30.0, ge=0)
+    duckdb_memory_limit: ByteSize = "512MB"
+    duckdb_threads: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 4), ge=1, le=64)
+    duckdb_temp_limit: ByteSize = "2GB"
+    production_limit: int = Field(default=4, ge=1)
+    production_queue: int = Field(default=256, ge=0)
+    production_queue_seconds: float = Field(default=30.0, ge=0)
+    production_memory: int = Field(default=1024 * MEBIBYTE, ge=64 * MEBIBYTE)
+    spool_dir: Path | None = Path(gettempdir())
+    spool_max_bytes: int = Field(default=2048 * MEBIBYTE, ge=0)
+    spool_max_result: int = Field(default=512 * MEBIBYTE, ge=0)
+    log_level: str = "INFO"
+
+    @cached_property
+    def cors_origins(self) -> tuple[str, ...]:
+        """The origins of CORS_ALLOW_ORIGINS, which separates them by commas."""
+        return tuple(part.strip() for part in self.cors_allow_origins.split(",") if part.strip())
+
+    @property
+    def is_development(self) -> bool:
+        """True where the interactive API pages are shown."""
+        return self.environment.lower() == "development"

@@ -1,0 +1,283 @@
+"""Tapes: a download's bytes while and after they are made; one producer, many readers.
+
+A tape is a list of segments, each an anonymous file: nothing to clean after a crash, nothing that
+another process could take for a whole file. It knows no engine and no HTTP.
+"""
+
+import asyncio
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from application.errors import ProductionCancelled
+
+SEGMENT_BYTES = 8 << 20
+WINDOW_BYTES = 4 * SEGMENT_BYTES
+# Without a folder the window is held in memory, for each production that runs.
+MEMORY_WINDOW_BYTES = 2 << 20
+MEMORY_SEGMENT_BYTES = 1 << 20
+
+
+class Segment(Protocol):
+    """A run of a tape's bytes."""
+
+    def append(self, data: memoryview) -> None:
+        """Add bytes to the end."""
+
+    def read(self, start: int, size: int) -> bytes:
+        """At most ``size`` bytes from ``start``."""
+
+    def close(self) -> None:
+        """Free the bytes."""
+
+
+class FileSegment:
+    """A segment in a file that has no name."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._fd = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+        except (AttributeError, OSError):
+            # No O_TMPFILE here (another system, or a file system without it): unlink at once instead.
+            self._fd, name = tempfile.mkstemp(dir=folder)
+            Path(name).unlink()
+
+    def append(self, data: memoryview) -> None:
+        """Write all of it, or raise OSError."""
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+    def read(self, start: int, size: int) -> bytes:
+        """At most ``size`` bytes from ``start``."""
+        return os.pread(self._fd, size, start)
+
+    def close(self) -> None:
+        """Free the file's space."""
+        os.close(self._fd)
+
+
+class MemorySegment:
+    """A segment in memory, for a service without a spool folder."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def append(self, data: memoryview) -> None:
+        """Copy the bytes."""
+        self._data += data
+
+    def read(self, start: int, size: int) -> bytes:
+        """At most ``size`` bytes from ``start``."""
+        return bytes(memoryview(self._data)[start : start + size])
+
+    def close(self) -> None:
+        """Drop the bytes."""
+        self._data = bytearray()
+
+
+class Tape:
+    """A download's bytes, written by one thread and read by many readers, threads or tasks.
+
+    Up to ``keep`` bytes the whole result stays readable from its start. Beyond that the producer
+    runs at most a window ahead of the slowest reader, what all have read is freed, and no new
+    reader is taken. ``on_idle`` is called when the last reader leaves a tape that is not done.
+    """
+
+    def __init__(self, folder: Path | None, keep: int, on_idle: Callable[[], None]) -> None:
+        self._folder = folder
+        self._keep = keep if folder else 0
+        self._window = WINDOW_BYTES if folder else MEMORY_WINDOW_BYTES
+        self._segment_bytes = SEGMENT_BYTES if folder else MEMORY_SEGMENT_BYTES
+        self._on_idle = on_idle
+        self._segments: list[Segment | None] = []
+        self._readers: list[Reader] = []
+        self._wakers: set[Callable[[], None]] = set()
+        self._changed = threading.Condition()
+        self._closed = False
+        self.size = 0
+        self.done = False
+        self.failure: BaseException | None = None
+
+    def open(self) -> "Reader | None":
+        """A reader at the first byte, or None once that byte is gone or the tape has failed."""
+        with self._changed:
+            if self._closed or self.failure or (self._segments and self._segments[0] is None):
+                return None
+            reader = Reader(self)
+            self._readers.append(reader)
+            return reader
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append bytes; waits while the window is full. Raises ProductionCancelled when no reader is left."""
+        view = memoryview(data).cast("B")
+        while view:
+            self._wait_for_window()
+            offset = self.size % self._segment_bytes
+            if offset == 0:
+                self._segments.append(FileSegment(self._folder) if self._folder else MemorySegment())
+            segment = self._segments[-1]
+            if segment is None:
+                raise ProductionCancelled("The download's readers are gone.")
+            piece = view[: self._segment_bytes - offset]
+            segment.append(piece)
+            view = view[len(piece) :]
+            with self._changed:
+                self.size += len(piece)
+                self._wake()
+
+    def finish(self) -> None:
+        """Say that the bytes are whole."""
+        with self._changed:
+            self.done = True
+            self._wake()
+            if self._closed and not self._readers:
+                self._free_all()
+
+    def fail(self, failure: BaseException) -> None:
+        """Say that the bytes will never be whole; every reader gets the failure."""
+        with self._changed:
+            self.failure = failure
+            self._wake()
+            if not self._readers:
+                self._free_all()
+
+    def close(self) -> None:
+        """Take no more readers; the space is freed when the last one has left."""
+        with self._changed:
+            self._closed = True
+            if not self._readers:
+                self._free_all()
+
+    def _wait_for_window(self) -> None:
+        with self._changed:
+            while True:
+                if not self._readers and self.size > self._keep:
+                    raise ProductionCancelled("The download's readers are gone.")
+                if self.size < self._keep:
+                    return
+                slowest = min((reader.position for reader in self._readers), default=self.size)
+                self._free_before(slowest)
+                if self.size - slowest < self._window:
+                    return
+                self._changed.wait()
+
+    def _free_before(self, position: int) -> None:
+        # Only a tape past what may be kept loses its start; from then on it takes no new readers.
+        for index in range(position // self._segment_bytes):
+            segment = self._segments[index]
+            if segment is not None:
+                segment.close()
+                self._segments[index] = None
+
+    def _free_all(self) -> None:
+        for index, segment in enumerate(self._segments):
+            if segment is not None:
+                segment.close()
+                self._segments[index] = None
+
+    def _wake(self) -> None:
+        self._changed.notify_all()
+        wakers, self._wakers = self._wakers, set()
+        for waker in wakers:
+            waker()
+
+    def _left(self, reader: "Reader") -> None:
+        with self._changed:
+            if reader not in self._readers:
+                return
+            self._readers.remove(reader)
+            idle = not self._readers and not self.done and not self.failure
+            if idle:
+                self._closed = True
+            elif not self._readers and (self._closed or self.failure):
+                self._free_all()
+            self._changed.notify_all()
+        if idle:
+            self._on_idle()
+
+
+class Reader:
+    """One place on a tape; close it to leave."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self.position = 0
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the tape; the last to leave stops its producer."""
+        self._tape._left(self)
+
+    async def ready(self) -> bool:
+        """Wait for bytes past this place, True, or the clean end, False; raises the producer's failure."""
+        while (state := self._state()) is None:
+            await self._changed()
+        return state
+
+    async def read(self, size: int) -> bytes:
+        """At most ``size`` bytes, empty at the clean end; raises the producer's failure."""
+        if not await self.ready():
+            return b""
+        return await asyncio.to_thread(self._take, size)
+
+    def read_blocking(self, size: int) -> bytes:
+        """The same for a thread without an event loop."""
+        with self._tape._changed:
+            while (state := self._state()) is None:
+                self._tape._changed.wait()
+        return self._take(size) if state else b""
+
+    def _state(self) -> bool | None:
+        tape = self._tape
+        if tape.failure:
+            raise tape.failure
+        if tape.size > self.position:
+            return True
+        return False if tape.done else None
+
+    async def _changed(self) -> None:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+
+        def settle() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        def wake() -> None:
+            try:
+                loop.call_soon_threadsafe(settle)
+            except RuntimeError:
+                # The loop of a reader that has gone away is closed; nobody waits there any more.
+                return
+
+        with self._tape._changed:
+            if self._state() is not None:
+                return
+            self._tape._wakers.add(wake)
+        try:
+            await future
+        finally:
+            with self._tape._changed:
+                self._tape._wakers.discard(wake)
+
+    def _take(self, size: int) -> bytes:
+        tape = self._tape
+        index, offset = divmod(self.position, tape._segment_bytes)
+        wanted = min(size, tape.size - self.position, tape._segment_bytes - offset)
+        segment = tape._segments[index]
+        if segment is None:
+            raise ProductionCancelled("The download's bytes are gone.")
+        data = segment.read(offset, wanted)
+        with tape._changed:
+            self.position += len(data)
+            if tape.size > tape._keep:
+                tape._changed.notify_all()
+        return data

@@ -1,0 +1,54 @@
+"""Where the datasets lie: an S3 bucket or a folder, behind one small interface."""
+
+import os
+import re
+from urllib.parse import unquote, urlsplit
+
+from application.errors import ConfigurationError
+from application.storage.base import S3Secret, Storage, join
+from application.storage.local import LocalStorage
+from application.storage.s3 import S3Storage
+
+__all__ = ["S3Secret", "Storage", "open_storage"]
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def open_storage(
+    location: str,
+    prefix: str = "dataset",
+    *,
+    region: str | None = None,
+    profile: str | None = None,
+    endpoint_url: str | None = None,
+) -> Storage:
+    """Return the storage at a bucket, s3://bucket/prefix or folder; connects to nothing."""
+    if location.startswith("s3://"):
+        bucket, _, within = location.removeprefix("s3://").partition("/")
+        root = _join(within, prefix)
+    elif location.startswith("file://"):
+        parts = urlsplit(location)
+        if parts.netloc not in ("", "localhost") or not parts.path:
+            raise ConfigurationError(
+                "DATASET_BUCKET is not a file URL of this machine, such as file:///srv/data."
+            )
+        return LocalStorage(os.path.join(unquote(parts.path), _join(prefix)))
+    elif "://" in location:
+        raise ConfigurationError("DATASET_BUCKET is neither a bucket, nor s3://bucket/prefix, nor a folder.")
+    elif "/" in location:
+        return LocalStorage(os.path.join(os.path.expanduser(location), _join(prefix)))
+    else:
+        bucket, root = location, _join(prefix)
+    if not _BUCKET.fullmatch(bucket):
+        raise ConfigurationError(
+            "DATASET_BUCKET names no bucket: give its name, s3://bucket/prefix, or a folder with a / in it."
+        )
+    return S3Storage(bucket, root, region=region, profile=profile, endpoint_url=endpoint_url)
+
+
+def _join(*prefixes: str) -> str:
+    """Join prefixes into one without empty parts, or refuse the setting."""
+    joined = join(*prefixes)
+    if ".." in joined.split("/") or not joined.isprintable():
+        raise ConfigurationError("DATASET_PREFIX may have neither '..' nor control characters.")
+    return joined

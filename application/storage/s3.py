@@ -1,0 +1,252 @@
+"""An S3 bucket, or one of any S3-compatible server, as storage."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import Lock
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from application.errors import ConfigurationError, DatasetChanged, StorageUnavailable
+from application.models import ObjectMeta
+from application.storage.base import CHUNK, S3Secret, check_range, is_plain
+from application.storage.credentials import CredentialProvider
+from application.storage.signed import CHANGED, read_signed
+
+if TYPE_CHECKING:
+    import obstore
+    from obstore.store import S3Store
+
+_RANGE = 8 * CHUNK
+_PROOF_SECONDS = 60.0
+
+
+class S3Storage:
+    """The objects of a bucket under a root prefix; its client is made at first use, in any thread."""
+
+    def __init__(
+        self, bucket: str, root: str, *, region: str | None, profile: str | None, endpoint_url: str | None
+    ) -> None:
+        environment = os.environ
+        self._bucket, self._root = bucket, root
+        self._region = (
+            region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "eu-west-2"
+        )
+        # Resolved here, for obstore and DuckDB must not each find another server in the environment.
+        custom = endpoint_url or environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+        endpoint = (custom or f"https://s3.{self._region}.amazonaws.com").rstrip("/")
+        parts = urlsplit(endpoint)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ConfigurationError("AWS_ENDPOINT_URL is not an http:// or https:// URL.")
+        # A dot in a bucket's name does not fit the certificate of a virtual host.
+        self._virtual = not custom and "." not in bucket
+        self._scheme, self._host = parts.scheme, parts.netloc + parts.path
+        self._provider = CredentialProvider(profile)
+        self._lock = Lock()
+        self._store: S3Store | None = None
+        self._proved = float("-inf")
+        self._is_strict = True
+        self.description = self.allowed().rstrip("/")
+
+    def list(self, prefix: str = "") -> Iterator[ObjectMeta]:
+        """List the objects whose key starts with the prefix, in the order of their UTF-8 bytes."""
+        # obstore's prefix is whole parts: list the folder and keep what matches.
+        parent = prefix[: prefix.rfind("/") + 1]
+        if parent and not is_plain(parent[:-1]):
+            return iter(())
+        store = self._open()
+        with _translated():
+            found = [_meta(item) for page in store.list(parent or None) for item in page]
+        self._proved = time.monotonic()
+        # "folder/" markers arrive as "" or as the folder's name without its slash.
+        kept = [meta for meta in found if meta.path and meta.path.startswith(prefix)]
+        return iter(sorted(kept, key=lambda meta: meta.path.encode()))
+
+    def head(self, path: str) -> ObjectMeta | None:
+        """Return the object's size, time and entity tag, or None when there is no such object."""
+        if not is_plain(path):
+            return None
+        store = self._open()
+        try:
+            with _translated():
+                found = _meta(store.head(path), path)
+        except FileNotFoundError:
+            self._prove_bucket(store, path)
+            return None
+        self._proved = time.monotonic()
+        return found
+
+    def read(self, meta: ObjectMeta, start: int, end: int) -> bytes:
+        """Return the bytes [start, end); DatasetChanged when the object is no longer ``meta``."""
+        return b"".join(self._ranges(meta, start, end))
+
+    def chunks(self, meta: ObjectMeta, start: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes [start, end) in pieces of at most 1 MiB, the tag checked every 8 MiB.
+
+        A range is whole in memory before its first piece, so a slow reader holds no connection open.
+        """
+        for piece in self._ranges(meta, start, end):
+            for position in range(0, len(piece), CHUNK):
+                yield piece[position : position + CHUNK]
+
+    def url(self, path: str) -> str:
+        """Return the object's s3:// URL."""
+        return self.allowed() + path
+
+    def allowed(self) -> str:
+        """Return the root's s3:// URL, ending in "/"."""
+        return f"s3://{self._bucket}/{self._root}/" if self._root else f"s3://{self._bucket}/"
+
+    def secret(self) -> S3Secret:
+        """Return credentials that are valid now, with the server that they are for."""
+        found = self._provider.get()
+        return S3Secret(
+            key=found.key,
+            secret=found.secret,
+            token=found.token,
+            region=self._region,
+            endpoint=self._host,
+            use_ssl=self._scheme == "https",
+            url_style="vhost" if self._virtual else "path",
+            expires_at=found.expires_at,
+        )
+
+    def presign(self, path: str, seconds: int) -> str:
+        """Return a signed URL for GET; it ends with the credentials that signed it if these end earlier."""
+        import obstore
+
+        store = self._open()
+        with _translated():
+            return obstore.sign(store, "GET", path, timedelta(seconds=seconds))
+
+    def _open(self) -> "S3Store":
+        """Return the client, made at first use, once there are credentials for it."""
+        # Asked here too: inside obstore their absence would be any authentication error.
+        self._provider.get()
+        with self._lock:
+            if self._store is None:
+                self._store = self._make()
+            return self._store
+
+    def _make(self) -> "S3Store":
+        from obstore.store import S3Store
+
+        host = f"{self._bucket}.{self._host}" if self._virtual else self._host
+        endpoint = f"{self._scheme}://{host}"
+        return S3Store(
+            self._bucket,
+            prefix=self._root or None,
+            region=self._region,
+            endpoint=endpoint,
+            aws_endpoint_url_s3=endpoint,
+            virtual_hosted_style_request=self._virtual,
+            skip_signature=False,
+            credential_provider=self._provider,
+            client_options={
+                "allow_http": self._scheme == "http",
+                "connect_timeout": timedelta(seconds=5),
+                "read_timeout": timedelta(seconds=5),
+                "timeout": timedelta(seconds=60),
+            },
+            # A silent server costs two attempts of five seconds: no retry begins after eight.
+            retry_config={
+                "max_retries": 3,
+                "retry_timeout": timedelta(seconds=8),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=100),
+                    "max_backoff": timedelta(seconds=1),
+                    "base": 2,
+                },
+            },
+        )
+
+    def _prove_bucket(self, store: "S3Store", path: str) -> None:
+        """Raise StorageUnavailable when the bucket is absent: HEAD's 404 does not say which of the two is."""
+        from obstore.exceptions import BaseError
+
+        if time.monotonic() - self._proved < _PROOF_SECONDS:
+            return
+        try:
+            for _ in store.list(path):
+                break
+        except BaseError as error:
+            # Refused to list, yet told 404 and not 403 of the object: the bucket is there.
+            if not _is_refusal(error):
+                raise _unavailable(error) from error
+        self._proved = time.monotonic()
+
+    def _ranges(self, meta: ObjectMeta, start: int, end: int) -> Iterator[bytes]:
+        check_range(meta, start, end)
+        for position in range(start, end, _RANGE):
+            yield self._range(meta, position, min(end, position + _RANGE))
+
+    def _range(self, meta: ObjectMeta, start: int, end: int) -> bytes:
+        """Get one range, checked by If-Match and, as some servers ignore that, by what came."""
+        from obstore.exceptions import BaseError, PreconditionError
+
+        store = self._open()
+        if self._is_strict:
+            options: obstore.GetOptions = {"range": (start, end)}
+            if meta.e_tag:
+                options["if_match"] = f'"{meta.e_tag}"'
+            try:
+                result = store.get(meta.path, options=options)
+                seen = _meta(result.meta, meta.path)
+                if (seen.e_tag, seen.size, result.range) != (meta.e_tag, meta.size, (start, end)):
+                    raise DatasetChanged(CHANGED)
+                body = bytes(result.bytes())
+            except (FileNotFoundError, PreconditionError) as error:
+                raise DatasetChanged(CHANGED) from error
+            except BaseError as error:
+                if " 416 " in str(error) or "412 Precondition" in str(error):
+                    raise DatasetChanged(CHANGED) from error
+                if "non-partial" not in str(error):
+                    raise _unavailable(error) from error
+                # rclone answers a range with 200 (and Content-Range), which obstore refuses.
+                self._is_strict = False
+            else:
+                if len(body) != end - start:
+                    raise StorageUnavailable("The storage sent fewer bytes than it was asked for.")
+                return body
+        return read_signed(self.presign(meta.path, 60), meta, start, end)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the client's errors into StorageUnavailable, except FileNotFoundError."""
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except BaseError as error:
+        raise _unavailable(error) from error
+
+
+def _is_refusal(error: Exception) -> bool:
+    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+    # A refused listing is a GenericError; only its text has the status.
+    return isinstance(error, PermissionDeniedError | UnauthenticatedError) or "403 Forbidden" in str(error)
+
+
+def _unavailable(error: Exception) -> StorageUnavailable:
+    """Say in a few words what went wrong; the client's own text has the endpoint in it."""
+    from obstore.exceptions import InvalidPathError
+
+    if _is_refusal(error):
+        return StorageUnavailable("The storage refused our credentials, or they may not read the datasets.")
+    if isinstance(error, InvalidPathError):
+        return StorageUnavailable("The storage cannot be listed: a key in it has an empty or dotted part.")
+    if "NoSuchBucket" in str(error):
+        return StorageUnavailable("The storage has no bucket of the name that is configured.")
+    return StorageUnavailable("The storage does not answer.")
+
+
+def _meta(found: "obstore.ObjectMeta", path: str | None = None) -> ObjectMeta:
+    # Listings of some servers give the tag without its quotes: without them they compare.
+    e_tag = (found["e_tag"] or "").strip('"')
+    return ObjectMeta(
+        found["path"] if path is None else path, found["size"], found["last_modified"], e_tag, e_tag
+    )

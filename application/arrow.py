@@ -31,6 +31,15 @@ def holds_exactly(engine: pa.DataType, own: pa.DataType) -> bool:
     return True
 
 
+def can_be_read_again(own: pa.DataType) -> bool:
+    """True when another reader than the engine gives every value of this type exactly."""
+    if types.is_decimal256(own):
+        return False
+    if isinstance(own, pa.BaseExtensionType):
+        return True
+    return all(can_be_read_again(own.field(index).type) for index in range(own.num_fields))
+
+
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The batch in ``schema``, column by position; a value that would change raises ArrowInvalid."""
     columns = [_cast(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
@@ -38,12 +47,27 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _cast(column: pa.Array, own: pa.DataType) -> pa.Array:
+    """Cast by position at every depth: Arrow's own cast matches struct fields by name and invents NULLs.
+
+    DuckDB renames fields that are alike but for case, as it does columns.
+    """
     if column.type == own:
         return column
     if types.is_null(own):
         return pa.nulls(len(column))
     if isinstance(own, pa.DictionaryType):
         return _cast(column, own.value_type).dictionary_encode().cast(own)
+    if types.is_struct(own):
+        fields = [own.field(index) for index in range(own.num_fields)]
+        children = [_cast(column.field(index), field.type) for index, field in enumerate(fields)]
+        return pa.StructArray.from_arrays(children, fields=fields, mask=column.is_null())
+    if types.is_map(own):
+        keys, items = _cast(column.keys, own.key_type), _cast(column.items, own.item_type)
+        return pa.MapArray.from_arrays(column.offsets, keys, items, type=own, mask=column.is_null())
+    if _is_list(own):
+        values = _cast(column.values, own.value_type)
+        kind = pa.list_(own.value_field)
+        return pa.ListArray.from_arrays(column.offsets, values, type=kind, mask=column.is_null()).cast(own)
     return column.cast(own)
 
 

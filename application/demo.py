@@ -67,10 +67,10 @@ def urls(port: int) -> list[tuple[str, str]]:
         "conservation-area.csv?organisation-entity=122&quality=authoritative&field=reference&field=name": (
             "two filters, two columns"
         ),
-        "tree-preservation-order.ndjson?start-date__gte=2020-01-01": "a typed filter, one object a line",
+        "tree-preservation-order.ndjson?confirmed=true": "a typed filter, one object a line",
         "tree.csv": "300,000 rows, streamed",
-        "tree.parquet": "the stored file itself, with ranges: DuckDB and pandas read this address directly",
-        "tree.parquet?organisation-entity=329": "some of the rows as one valid Parquet file",
+        "tree.parquet": "the same rows as one valid Parquet file",
+        "tree.parquet?organisation-entity=329": "some of them, in the file's own types",
         "health": "the process is alive",
     }
     return [(f"http://127.0.0.1:{port}/{path}", shows) for path, shows in paths.items()]

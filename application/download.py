@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from application import __version__
+from application.arrow import can_be_read_again
 from application.catalogue import Catalogue
 from application.engine import VECTOR_ROWS, Cancellation, Engine, output_schema
 from application.errors import ColumnUnsupported, DatasetChanged, FormatUnknown
 from application.formats import FORMATS, Format
 from application.models import Dataset, Query
 from application.production import Productions
-from application.query import parse
+from application.query import PLACES, parse
 from application.spool import Reader, Tape
 
 WRITERS = ("duckdb", "pyarrow", "polars", "orjson")
@@ -136,8 +137,10 @@ class Downloads:
 
 def _check_columns(dataset: Dataset, query: Query, chosen: Format) -> None:
     """Refuse by name what cannot be written exactly, before anything runs."""
+    # A column of the dataset's own that is named like one of these hides the row numbers.
+    is_numbered = not any(column.engine_name.lower() in PLACES for column in dataset.columns)
     for column in query.columns:
-        if not column.exact:
+        if not column.exact and not (can_be_read_again(column.field.type) and is_numbered):
             raise ColumnUnsupported(
                 f"Column {column.name!r} holds {column.field.type} values, which cannot be read exactly; "
                 f"leave it out with exclude_field={column.name}."

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from application.errors import (
     ProductionCancelled,
     StorageUnavailable,
 )
+from application.exact import ExactColumns
 from application.models import Column, Dataset, ObjectMeta, Query
 from application.query import to_sql
 from application.storage.base import Storage
@@ -85,6 +86,7 @@ class Engine:
         self._lock = threading.Lock()
         self._database: duckdb.DuckDBPyConnection | None = None
         self._secret: object = None
+        self.description = f"DuckDB {duckdb.__version__}, {threads} threads, {memory_limit}"
 
     def describe(self, objects: Sequence[ObjectMeta], schema: pa.Schema) -> tuple[Column, ...]:
         """The columns as the engine sees them, joined by position with the file's own Arrow schema.
@@ -126,16 +128,24 @@ class Engine:
         Close the generator to free the cursor. Raises ProductionCancelled, EngineFailed,
         StorageUnavailable or DatasetInvalid.
         """
-        sql, values = to_sql(query, self._relation(dataset.objects))
+        again = [place for place, column in enumerate(query.columns) if not column.exact]
+        sql, values = to_sql(query, self._relation(dataset.objects), places=bool(again))
         rows = (
             max(1, min(MOST_BATCH_ROWS, BATCH_BYTES // max(dataset.row_bytes, 1)) // VECTOR_ROWS)
             * VECTOR_ROWS
         )
         schema = output_schema(dataset, query)
         try:
-            with self._cursor() as cursor, cancellation.attached(cursor):
+            with (
+                self._cursor() as cursor,
+                cancellation.attached(cursor),
+                closing(
+                    ExactColumns(self._storage, dataset, [query.columns[place].name for place in again])
+                ) as exact,
+            ):
                 for batch in cursor.execute(sql, values).to_arrow_reader(rows):
-                    yield from _bounded(conform(batch, schema))
+                    whole = exact.replace(batch, again) if again else batch
+                    yield from _bounded(conform(whole, schema))
         except EngineFailed as error:
             if cancellation.is_set:
                 raise ProductionCancelled("The download was cancelled.") from error
@@ -194,13 +204,16 @@ class Engine:
         database = duckdb.connect(":memory:", config=self._config)
         database.execute("SET TimeZone = 'UTC'")
         database.execute("SET enable_geoparquet_conversion = false")
+        # It would hold 54 MB and, for a file written twice within a tick of the clock, old bytes.
+        database.execute("SET enable_external_file_cache = false")
         if self._storage.secret() is not None:
             database.execute(f"LOAD '{_extension('httpfs')}'")
+            # Keys are names, not patterns: without this `*` and `?` in a key mean something else.
+            database.execute("SET s3_url_compatibility_mode = true")
         self._secret = None
         database.execute(f"SET allowed_directories = [{_literal(self._storage.allowed())}]")
         database.execute("SET enable_external_access = false")
         database.execute("SET lock_configuration = true")
-        logger.info("engine: DuckDB %s, %s threads", duckdb.__version__, self._config["threads"])
         return database
 
     def _set_secret(self, database: duckdb.DuckDBPyConnection, secret: Any) -> None:

@@ -1,10 +1,10 @@
 """One strict grammar per type for values in a URL; text in, canonical text that DuckDB casts exactly out."""
 
+import math
 import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
 
 import pyarrow as pa
 
@@ -19,9 +19,11 @@ DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 TIME = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?", re.ASCII)
 TIMESTAMP = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"([T ](?P<time>[0-9]{2}:[0-9]{2}(:[0-9]{2})?)(?P<fraction>\.[0-9]{1,9})?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?)?",
+    r"([T ](?P<time>[0-9]{2}:[0-9]{2}(:[0-9]{2}(?P<fraction>\.[0-9]{1,9})?)?)(?P<zone>Z|[+-][0-9]{2}:[0-5][0-9])?)?",
     re.ASCII,
 )
+# What DuckDB casts to TIMESTAMP_NS, as canonical text; it leaves out the type's very first day.
+NANOSECOND_RANGE = ("1677-09-22 00:00:00", "2262-04-11 23:47:16.854775806")
 
 
 class ValueProblem(ValueError):
@@ -63,22 +65,30 @@ def _decimal(kind: pa.DataType) -> Parser:
         if not DECIMAL.fullmatch(text):
             raise _refuse("decimal numbers", "12.5", text)
         whole, _, fraction = text.partition(".")
-        fraction = fraction.rstrip("0")
-        if len(fraction) > kind.scale or len(whole.lstrip("-0")) > kind.precision - kind.scale:
+        digits, fraction = whole.lstrip("-0"), fraction.rstrip("0")
+        if len(fraction) > kind.scale or len(digits) > kind.precision - kind.scale:
             limits = f"{kind.precision} digits, {kind.scale} of them after the point"
             raise ValueProblem(
                 f"holds decimal numbers of at most {limits}, and {text[:SPOKEN_LENGTH]!r} has more"
             )
-        return format(Decimal(text).normalize() + 0, "f")
+        # By text: Python's decimals round to 28 digits.
+        sign = "-" if text.startswith("-") and (digits or fraction) else ""
+        return f"{sign}{digits or '0'}" + (f".{fraction}" if fraction else "")
 
     return parse
 
 
-def _float(_: pa.DataType) -> Parser:
+def _float(kind: pa.DataType) -> Parser:
     def parse(text: str) -> str:
         if not FLOAT.fullmatch(text):
             raise _refuse("numbers", "12.5", text)
-        return repr(float(text) + 0.0)
+        # Rounded once, to the column's own width, for the engine widens a 16-bit column to 32.
+        value = float(pa.scalar(text).cast(kind).as_py())
+        if math.isinf(value):
+            raise ValueProblem(
+                f"holds {kind.bit_width}-bit numbers, and {text[:SPOKEN_LENGTH]!r} is too large"
+            )
+        return repr(value + 0.0)
 
     return parse
 
@@ -138,13 +148,24 @@ def _timestamp(kind: pa.DataType) -> Parser:
                 moment = (moment if match["zone"] else moment.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             raise _refuse("timestamps", example, text) from None
-        return f"{moment.replace(tzinfo=None).isoformat(sep=' ')}{fraction}" + ("+00" if zoned else "")
+        canonical = f"{moment.replace(tzinfo=None).isoformat(sep=' ')}{fraction}"
+        if digits > MICROSECOND_DIGITS and not NANOSECOND_RANGE[0] <= canonical <= NANOSECOND_RANGE[1]:
+            raise ValueProblem(
+                f"holds timestamps from {NANOSECOND_RANGE[0]} to {NANOSECOND_RANGE[1]}, "
+                f"and {text!r} is not one"
+            )
+        return canonical + ("+00" if zoned else "")
 
     return parse
 
 
 def _text(_: pa.DataType) -> Parser:
-    return lambda text: text
+    def parse(text: str) -> str:
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise ValueProblem("holds text, and the value is not valid Unicode")
+        return text
+
+    return parse
 
 
 def _uuid(_: pa.DataType) -> Parser:

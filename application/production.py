@@ -61,7 +61,7 @@ class Places:
     def enter(self, memory: int, is_cancelled: Callable[[], bool]) -> None:
         """Wait for a place; raises Busy, Stopping, ProductionCancelled, or ResultTooLarge for what can never fit."""
         if memory > self._budget:
-            needs, has = memory >> 20, self._budget >> 20
+            needs, has = -(-memory >> 20), self._budget >> 20
             raise ResultTooLarge(f"This dataset's rows need {needs} MiB to read; this service has {has} MiB.")
         ticket = object()
         deadline = time.monotonic() + self._seconds
@@ -108,7 +108,8 @@ class Productions:
     def __init__(self, places: Places, folder: Path | None, keep_result: int, quota: int) -> None:
         self._places = places
         self._folder = folder
-        self._keep_result = keep_result
+        # Without a folder a tape holds its window only, and memory is no place to keep results.
+        self._keep_result = keep_result if folder else 0
         self._quota = quota
         self._tapes: OrderedDict[str, Tape] = OrderedDict()
         self._running: dict[Tape, Stoppable] = {}
@@ -139,18 +140,24 @@ class Productions:
                 raise EngineFailed("A new tape took no reader.")
             self._tapes[key] = tape
             self._running[tape] = job.cancellation
-        threading.Thread(target=self._produce, args=(key, tape, job), name="production", daemon=True).start()
+        thread = threading.Thread(target=self._produce, args=(key, tape, job), name="production", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._end(key, tape, Busy("This service runs too many threads; try again later."), error)
         return first
 
     def close(self) -> None:
         """Stop every production and free every tape; their readers see a failure, never a clean end."""
         with self._lock:
             self._stopping = True
-            running = list(self._running.values())
+            running = list(self._running.items())
             tapes = list(self._tapes.values())
             self._tapes.clear()
-        for cancellation in running:
+        for tape, cancellation in running:
             cancellation.set()
+            # A producer that waits for a slow reader sees no cancellation.
+            tape.stop(Stopping("The service is stopping."))
         self._places.nudge(stop=True)
         for tape in tapes:
             tape.close()

@@ -5,6 +5,7 @@ Values are parsed by one strict grammar per type, because DuckDB would cast ``12
 so that row groups are still skipped by their statistics.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,6 +19,8 @@ QUALITIES = ("none", "some", "indicative", "authoritative", "usable", "trustwort
 OPTIONAL_FILTERS = ("organisation-entity", "quality")
 FIELD_PARAMETERS = ("field", "exclude_field")
 OPERATOR_MARK = "__"
+# DuckDB's own columns of read_parquet: the part's index, the row's number in it.
+PLACES = ("file_index", "file_row_number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,9 @@ def parse(pairs: Iterable[tuple[str, str]], columns: Sequence[Column]) -> Query:
     by_name = {column.name: column for column in columns}
     chosen: list[str] = []
     excluded: list[str] = []
-    wanted: dict[tuple[str, str], list[str]] = {}
+    wanted: dict[tuple[str, str], list[tuple[str, str]]] = {}
     problems: list[ParameterProblem] = []
+    uses = Counter(column.name for column in columns)
     for name, value in pairs:
         if name == "field":
             chosen += [value] if value else []
@@ -53,10 +57,13 @@ def parse(pairs: Iterable[tuple[str, str]], columns: Sequence[Column]) -> Query:
                 continue
             if column not in by_name:
                 problems.append(ParameterProblem(name, _unknown(name, column, by_name)))
+            elif uses[column] > 1:
+                detail = f"{uses[column]} columns are named {column!r}: no filter can say which is meant"
+                problems.append(ParameterProblem(name, detail))
             else:
-                wanted.setdefault((column, operator), []).append(value)
+                wanted.setdefault((column, operator), []).append((name, value))
     filters = _filters(wanted, by_name, problems)
-    kept, missing = _choose(chosen, excluded, by_name, problems)
+    kept, missing = _choose(chosen, excluded, columns, problems)
     if problems:
         raise QueryInvalid(problems)
     return Query(kept, filters, missing)
@@ -71,39 +78,48 @@ def _split(name: str, by_name: dict[str, Column]) -> tuple[str, str]:
 
 
 def _filters(
-    wanted: dict[tuple[str, str], list[str]], by_name: dict[str, Column], problems: list[ParameterProblem]
+    wanted: dict[tuple[str, str], list[tuple[str, str]]],
+    by_name: dict[str, Column],
+    problems: list[ParameterProblem],
 ) -> tuple[Filter, ...]:
-    """Typed filters in a canonical order, so that every spelling of one query is the same value."""
+    """Typed filters in a canonical order, so that every spelling of one query is the same value.
+
+    ``wanted`` has, for each column and operator, the parameters as the client named them.
+    """
     filters = []
     for (name, operator), texts in wanted.items():
         values = set()
-        for text in texts:
+        for sent, text in texts:
             if name == "quality" and text not in QUALITIES and text:
                 detail = f"{text!r} is no quality: use one of {', '.join(QUALITIES)}"
-                problems.append(ParameterProblem(name, detail))
+                problems.append(ParameterProblem(sent, detail))
                 continue
             try:
+                if not by_name[name].exact:
+                    raise ValueProblem("holds values finer than a filter can compare")
                 values.add(parser_for(by_name[name].field.type)(text))
             except ValueProblem as problem:
-                problems.append(ParameterProblem(name, f"column {name!r} {problem}"))
+                problems.append(ParameterProblem(sent, f"column {name!r} {problem}"))
         filters.append(Filter(by_name[name], operator, tuple(sorted(values))))
     return tuple(sorted(filters, key=lambda item: (item.column.name, item.operator)))
 
 
 def _choose(
-    chosen: list[str], excluded: list[str], by_name: dict[str, Column], problems: list[ParameterProblem]
+    chosen: list[str], excluded: list[str], columns: Sequence[Column], problems: list[ParameterProblem]
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """The columns to keep and the chosen fields that the dataset lacks."""
+    """The columns to keep, all of a name that several have, and the chosen fields that the dataset lacks."""
+    by_name = {column.name: column for column in columns}
     for name in excluded:
         if name not in by_name:
             problems.append(ParameterProblem("exclude_field", _no_column(name, by_name)))
-    wanted = list(dict.fromkeys(chosen)) or list(by_name)
+    wanted = {name: place for place, name in enumerate(dict.fromkeys(chosen or by_name))}
     missing = tuple(name for name in wanted if name not in by_name)
     if missing and len(missing) == len(wanted):
         detail = f"none of the chosen fields exists: {_no_column(missing[0], by_name)}"
         problems.append(ParameterProblem("field", detail))
         return (), missing
-    kept = tuple(by_name[name] for name in wanted if name in by_name and name not in excluded)
+    left = [column for column in columns if column.name in wanted and column.name not in excluded]
+    kept = tuple(sorted(left, key=lambda column: wanted[column.name]) if chosen else left)
     if not kept:
         problems.append(ParameterProblem("exclude_field", "no column is left: exclude fewer fields"))
     return kept, missing
@@ -132,9 +148,13 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
-def to_sql(query: Query, relation: str) -> tuple[str, list[str]]:
-    """SQL text over ``relation`` and the values to bind, in order; columns come out by position."""
-    shown = ", ".join(_selected(column) for column in query.columns)
+def to_sql(query: Query, relation: str, *, places: bool = False) -> tuple[str, list[str]]:
+    """SQL text over ``relation`` and the values to bind, in order; columns come out by position.
+
+    With ``places`` two more columns follow: each row's part and its number there.
+    """
+    selected = [_selected(column) for column in query.columns]
+    shown = ", ".join(selected + (list(PLACES) if places else []))
     clauses: list[str] = []
     values: list[str] = []
     for item in query.filters:

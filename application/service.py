@@ -72,6 +72,7 @@ def open_service(settings: Settings) -> Service:
     downloads = Downloads(catalogue, engine, productions, settings.duckdb_threads)
     logger.info("service: download-lambda, %s", settings.environment)
     logger.info("bucket: %s", storage.description)
+    logger.info("engine: %s", engine.description)
     return Service(settings, storage, engine, catalogue, productions, downloads)
 
 

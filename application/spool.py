@@ -5,77 +5,18 @@ another process could take for a whole file. It knows no engine and no HTTP.
 """
 
 import asyncio
-import os
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from application.errors import ProductionCancelled
+from application.segments import FileSegment, MemorySegment, Segment
 
 SEGMENT_BYTES = 8 << 20
 WINDOW_BYTES = 4 * SEGMENT_BYTES
 # Without a folder the window is held in memory, for each production that runs.
 MEMORY_WINDOW_BYTES = 2 << 20
 MEMORY_SEGMENT_BYTES = 1 << 20
-
-
-class Segment(Protocol):
-    """A run of a tape's bytes."""
-
-    def append(self, data: memoryview) -> None:
-        """Add bytes to the end."""
-
-    def read(self, start: int, size: int) -> bytes:
-        """At most ``size`` bytes from ``start``."""
-
-    def close(self) -> None:
-        """Free the bytes."""
-
-
-class FileSegment:
-    """A segment in a file that has no name."""
-
-    def __init__(self, folder: Path) -> None:
-        try:
-            self._fd = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
-        except (AttributeError, OSError):
-            # No O_TMPFILE here (another system, or a file system without it): unlink at once instead.
-            self._fd, name = tempfile.mkstemp(dir=folder)
-            Path(name).unlink()
-
-    def append(self, data: memoryview) -> None:
-        """Write all of it, or raise OSError."""
-        while data:
-            data = data[os.write(self._fd, data) :]
-
-    def read(self, start: int, size: int) -> bytes:
-        """At most ``size`` bytes from ``start``."""
-        return os.pread(self._fd, size, start)
-
-    def close(self) -> None:
-        """Free the file's space."""
-        os.close(self._fd)
-
-
-class MemorySegment:
-    """A segment in memory, for a service without a spool folder."""
-
-    def __init__(self) -> None:
-        self._data = bytearray()
-
-    def append(self, data: memoryview) -> None:
-        """Copy the bytes."""
-        self._data += data
-
-    def read(self, start: int, size: int) -> bytes:
-        """At most ``size`` bytes from ``start``."""
-        return bytes(memoryview(self._data)[start : start + size])
-
-    def close(self) -> None:
-        """Drop the bytes."""
-        self._data = bytearray()
 
 
 class Tape:
@@ -97,6 +38,8 @@ class Tape:
         self._wakers: set[Callable[[], None]] = set()
         self._changed = threading.Condition()
         self._closed = False
+        # From then on nothing is written, so the segments can be closed.
+        self._ended = False
         self.size = 0
         self.done = False
         self.failure: BaseException | None = None
@@ -129,32 +72,37 @@ class Tape:
                 self._wake()
 
     def finish(self) -> None:
-        """Say that the bytes are whole."""
+        """Say that the bytes are whole; the producer's last call."""
         with self._changed:
-            self.done = True
+            self.done = self._ended = True
             self._wake()
-            if self._closed and not self._readers:
-                self._free_all()
+            self._free_unused()
 
     def fail(self, failure: BaseException) -> None:
-        """Say that the bytes will never be whole; every reader gets the failure."""
+        """Say that the bytes will never be whole; the producer's last call. Every reader gets the failure."""
         with self._changed:
-            self.failure = failure
+            self._ended = True
+            self.stop(failure)
+            self._free_unused()
+
+    def stop(self, failure: BaseException) -> None:
+        """Give the readers a failure at once, from any thread; the producer's next write is refused."""
+        with self._changed:
+            self.failure = self.failure or failure
             self._wake()
-            if not self._readers:
-                self._free_all()
 
     def close(self) -> None:
         """Take no more readers; the space is freed when the last one has left."""
         with self._changed:
             self._closed = True
-            if not self._readers:
-                self._free_all()
+            self._free_unused()
 
     def _wait_for_window(self) -> None:
         with self._changed:
             while True:
-                if not self._readers and self.size > self._keep:
+                if self.failure:
+                    raise ProductionCancelled("The download was stopped.")
+                if not self._readers and (self._closed or self.size > self._keep):
                     raise ProductionCancelled("The download's readers are gone.")
                 if self.size < self._keep:
                     return
@@ -172,7 +120,10 @@ class Tape:
                 segment.close()
                 self._segments[index] = None
 
-    def _free_all(self) -> None:
+    def _free_unused(self) -> None:
+        """Free all that nobody writes, reads or will read."""
+        if not self._ended or self._readers or not (self._closed or self.failure):
+            return
         for index, segment in enumerate(self._segments):
             if segment is not None:
                 segment.close()
@@ -192,8 +143,7 @@ class Tape:
             idle = not self._readers and not self.done and not self.failure
             if idle:
                 self._closed = True
-            elif not self._readers and (self._closed or self.failure):
-                self._free_all()
+            self._free_unused()
             self._changed.notify_all()
         if idle:
             self._on_idle()
@@ -226,22 +176,24 @@ class Reader:
         """At most ``size`` bytes, empty at the clean end; raises the producer's failure."""
         if not await self.ready():
             return b""
-        return await asyncio.to_thread(self._take, size)
+        return self._passed(await asyncio.to_thread(self._look, size))
 
     def read_blocking(self, size: int) -> bytes:
         """The same for a thread without an event loop."""
         with self._tape._changed:
             while (state := self._state()) is None:
                 self._tape._changed.wait()
-        return self._take(size) if state else b""
+        return self._passed(self._look(size)) if state else b""
 
     def _state(self) -> bool | None:
         tape = self._tape
-        if tape.failure:
-            raise tape.failure
-        if tape.size > self.position:
-            return True
-        return False if tape.done else None
+        # At one moment: bytes and an end that come between two looks would make a short, clean end.
+        with tape._changed:
+            if tape.failure:
+                raise tape.failure
+            if tape.size > self.position:
+                return True
+            return False if tape.done else None
 
     async def _changed(self) -> None:
         loop = asyncio.get_running_loop()
@@ -268,16 +220,20 @@ class Reader:
             with self._tape._changed:
                 self._tape._wakers.discard(wake)
 
-    def _take(self, size: int) -> bytes:
+    def _look(self, size: int) -> bytes:
         tape = self._tape
         index, offset = divmod(self.position, tape._segment_bytes)
         wanted = min(size, tape.size - self.position, tape._segment_bytes - offset)
         segment = tape._segments[index]
         if segment is None:
             raise ProductionCancelled("The download's bytes are gone.")
-        data = segment.read(offset, wanted)
+        return segment.read(offset, wanted)
+
+    def _passed(self, data: bytes) -> bytes:
+        """Move on, once the bytes have their taker: a read that was cancelled loses none."""
+        tape = self._tape
         with tape._changed:
             self.position += len(data)
-            if tape.size > tape._keep:
+            if tape.size >= tape._keep:
                 tape._changed.notify_all()
         return data

@@ -80,7 +80,9 @@ def _embedded(text: str | None) -> str:
 def _written(columns: Sequence[pa.Array], names: Sequence[str], lead: bytes = b"") -> bytes:
     sink = BytesIO()
     sink.write(lead)
-    pl.DataFrame(pl.from_arrow(pa.RecordBatch.from_arrays(columns, names))).write_ndjson(sink)
+    # From a whole batch polars would give a column without a name one of its own.
+    frame = {name: pl.from_arrow(column) for name, column in zip(names, columns, strict=True)}
+    pl.DataFrame(frame).write_ndjson(sink)
     return sink.getvalue()
 
 

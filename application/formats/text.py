@@ -110,7 +110,10 @@ def _scalar(array: pa.Array) -> pa.Array:
     if types.is_timestamp(kind):
         # Dropping the zone for UTC changes no instant, and asks no zone database.
         zoned = array if kind.tz is None else array.cast(pa.timestamp(kind.unit, "UTC"))
-        return pc.replace_substring(zoned.cast(pa.string()), " ", "T", max_replacements=1)
+        text = zoned.cast(pa.string())
+        # Years past 32767, DuckDB's infinity among them, come as "<value out of range: …>".
+        dated = pc.replace_substring(text, " ", "T", max_replacements=1)
+        return pc.if_else(pc.starts_with(text, "<"), text, dated)
     if types.is_date(kind):
         return array.cast(pa.date32()).cast(pa.string())
     if types.is_time(kind):

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from application.errors import ConfigurationError, DatasetChanged, StorageUnavai
 from application.models import ObjectMeta
 from application.storage.base import CHUNK, S3Secret, check_range, is_plain
 from application.storage.credentials import CredentialProvider
+from application.storage.failures import is_refusal, translated, unavailable
 from application.storage.signed import CHANGED, read_signed
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _RANGE = 8 * CHUNK
 _PROOF_SECONDS = 60.0
+_SILENCE = timedelta(seconds=5)
+_LAST_RETRY = timedelta(seconds=8)
 
 
 class S3Storage:
@@ -57,7 +59,7 @@ class S3Storage:
         if parent and not is_plain(parent[:-1]):
             return iter(())
         store = self._open()
-        with _translated():
+        with translated():
             found = [_meta(item) for page in store.list(parent or None) for item in page]
         self._proved = time.monotonic()
         # "folder/" markers arrive as "" or as the folder's name without its slash.
@@ -70,7 +72,7 @@ class S3Storage:
             return None
         store = self._open()
         try:
-            with _translated():
+            with translated():
                 found = _meta(store.head(path), path)
         except FileNotFoundError:
             self._prove_bucket(store, path)
@@ -118,7 +120,7 @@ class S3Storage:
         import obstore
 
         store = self._open()
-        with _translated():
+        with translated():
             return obstore.sign(store, "GET", path, timedelta(seconds=seconds))
 
     def _open(self) -> "S3Store":
@@ -146,14 +148,14 @@ class S3Storage:
             credential_provider=self._provider,
             client_options={
                 "allow_http": self._scheme == "http",
-                "connect_timeout": timedelta(seconds=5),
-                "read_timeout": timedelta(seconds=5),
+                "connect_timeout": _SILENCE,
+                "read_timeout": _SILENCE,
                 "timeout": timedelta(seconds=60),
             },
             # A silent server costs two attempts of five seconds: no retry begins after eight.
             retry_config={
                 "max_retries": 3,
-                "retry_timeout": timedelta(seconds=8),
+                "retry_timeout": _LAST_RETRY,
                 "backoff": {
                     "init_backoff": timedelta(milliseconds=100),
                     "max_backoff": timedelta(seconds=1),
@@ -173,8 +175,8 @@ class S3Storage:
                 break
         except BaseError as error:
             # Refused to list, yet told 404 and not 403 of the object: the bucket is there.
-            if not _is_refusal(error):
-                raise _unavailable(error) from error
+            if not is_refusal(error):
+                raise unavailable(error) from error
         self._proved = time.monotonic()
 
     def _ranges(self, meta: ObjectMeta, start: int, end: int) -> Iterator[bytes]:
@@ -203,7 +205,7 @@ class S3Storage:
                 if " 416 " in str(error) or "412 Precondition" in str(error):
                     raise DatasetChanged(CHANGED) from error
                 if "non-partial" not in str(error):
-                    raise _unavailable(error) from error
+                    raise unavailable(error) from error
                 # rclone answers a range with 200 (and Content-Range), which obstore refuses.
                 self._is_strict = False
             else:
@@ -213,40 +215,9 @@ class S3Storage:
         return read_signed(self.presign(meta.path, 60), meta, start, end)
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the client's errors into StorageUnavailable, except FileNotFoundError."""
-    from obstore.exceptions import BaseError
-
-    try:
-        yield
-    except BaseError as error:
-        raise _unavailable(error) from error
-
-
-def _is_refusal(error: Exception) -> bool:
-    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
-
-    # A refused listing is a GenericError; only its text has the status.
-    return isinstance(error, PermissionDeniedError | UnauthenticatedError) or "403 Forbidden" in str(error)
-
-
-def _unavailable(error: Exception) -> StorageUnavailable:
-    """Say in a few words what went wrong; the client's own text has the endpoint in it."""
-    from obstore.exceptions import InvalidPathError
-
-    if _is_refusal(error):
-        return StorageUnavailable("The storage refused our credentials, or they may not read the datasets.")
-    if isinstance(error, InvalidPathError):
-        return StorageUnavailable("The storage cannot be listed: a key in it has an empty or dotted part.")
-    if "NoSuchBucket" in str(error):
-        return StorageUnavailable("The storage has no bucket of the name that is configured.")
-    return StorageUnavailable("The storage does not answer.")
-
-
 def _meta(found: "obstore.ObjectMeta", path: str | None = None) -> ObjectMeta:
     # Listings of some servers give the tag without its quotes: without them they compare.
     e_tag = (found["e_tag"] or "").strip('"')
-    return ObjectMeta(
-        found["path"] if path is None else path, found["size"], found["last_modified"], e_tag, e_tag
-    )
+    # A listing has milliseconds, Last-Modified has not.
+    modified = found["last_modified"].replace(microsecond=0)
+    return ObjectMeta(found["path"] if path is None else path, found["size"], modified, e_tag, e_tag)

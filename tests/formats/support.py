@@ -3,13 +3,14 @@
 import datetime as dt
 import uuid
 from collections.abc import Iterable
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pyarrow as pa
 
 from application.formats import FORMATS
 
 HARD = ['a"b', "", None, "x,\r\ny\u2028\u0001\x7f😀\\/", "\r", "\n", "'", " lead", "é", "null"]
+LONG = Decimal("12345678901234567890.123456789012345678")
 
 
 def written(extension: str, table: pa.Table, batches: Iterable[pa.RecordBatch] | None = None) -> bytes:
@@ -18,6 +19,13 @@ def written(extension: str, table: pa.Table, batches: Iterable[pa.RecordBatch] |
     chunks = [encoder.start(table.schema)]
     chunks += [encoder.encode(batch) for batch in (table.to_batches() if batches is None else batches)]
     return b"".join([*chunks, encoder.finish()])
+
+
+def picked(name: str, rows: Iterable[int]) -> pa.Array:
+    """Return these rows of a column of EVERY, counted around its end."""
+    column = EVERY[name]
+    # `take` has no kernel for views.
+    return pa.concat_arrays([column.slice(row % len(column), 1) for row in rows] or [column.slice(0, 0)])
 
 
 def cut(table: pa.Table, places: Iterable[int]) -> list[pa.RecordBatch]:
@@ -48,30 +56,32 @@ def _every() -> dict[str, pa.Array]:
         "halffloat": a([1.5, None, float("nan"), float("-inf")], pa.float16()),
         "float": a([0.1, None, float("nan"), float("inf"), 1e20], pa.float32()),
         "double": a([0.1, None, float("nan"), float("-inf"), 1e300, 1e-7, 5e-324, -0.0]),
-        "decimal32": a([D("1.10"), None, D("-0.01"), D("0.00")], pa.decimal32(9, 2)),
-        "decimal64": a([D("1234567890123456.78"), None], pa.decimal64(18, 2)),
-        "decimal128": a([D("12345678901234567890.123456789012345678"), None, D(0)], pa.decimal128(38, 18)),
-        "decimal256": a([D("1" * 70 + ".01"), None, D("-0.01")], pa.decimal256(76, 2)),
+        "decimal32": a([Decimal("1.10"), None, Decimal("-0.01"), Decimal("0.00")], pa.decimal32(9, 2)),
+        "decimal64": a([Decimal("1234567890123456.78"), None], pa.decimal64(18, 2)),
+        "decimal128": a(
+            [Decimal("12345678901234567890.123456789012345678"), None, Decimal(0)], pa.decimal128(38, 18)
+        ),
+        "decimal256": a([Decimal("1" * 70 + ".01"), None, Decimal("-0.01")], pa.decimal256(76, 2)),
         "date32": a([dt.date(1, 1, 1), dt.date(9999, 12, 31), None], pa.date32()),
         "date64": a([dt.date(1, 1, 1), dt.date(9999, 12, 31), None], pa.date64()),
         "uuid": pa.ExtensionArray.from_storage(pa.uuid(), a([uuid.UUID(int=5).bytes, None], pa.binary(16))),
         "dictionary": a(["a,", None, "", "a,"]).dictionary_encode(),
-        "dictionary of decimals": a([D("1.10"), None], pa.decimal128(5, 2)).dictionary_encode(),
+        "dictionary of decimals": a([Decimal("1.10"), None], pa.decimal128(5, 2)).dictionary_encode(),
         "list": a([[1, None], None, []], pa.list_(pa.int64())),
         "large list": a([["1", None, ""], None, []], pa.large_list(pa.string())),
         "fixed-size list": a([[1.5, None], None, [0.1, float("nan")]], pa.list_(pa.float64(), 2)),
         "list view": a([[1], None, [2, 3]], pa.list_view(pa.int16())),
         "struct": a(
-            [{"a": 1, "A": D("1.10"), 'q"\n': b"\xff"}, None, {"a": None, "A": None, 'q"\n': None}],
+            [{"a": 1, "A": Decimal("1.10"), 'q"\n': b"\xff"}, None, {"a": None, "A": None, 'q"\n': None}],
             pa.struct([("a", pa.int64()), ("A", pa.decimal128(38, 2)), ('q"\n', pa.binary())]),
         ),
         "list of structs": a(
-            [[{"t": 0, "l": [[D("0.1")], None]}, None], [], None],
+            [[{"t": 0, "l": [[Decimal("0.1")], None]}, None], [], None],
             pa.list_(pa.struct([("t", pa.timestamp("ms")), ("l", pa.list_(pa.list_(pa.decimal64(9, 1))))])),
         ),
         "map": a([[('k"', 1), ("", None)], None, []], pa.map_(pa.string(), pa.int64())),
         "map from numbers": a(
-            [[(1, [D("1.0")])], None, []], pa.map_(pa.int32(), pa.list_(pa.decimal128(9, 1)))
+            [[(1, [Decimal("1.0")])], None, []], pa.map_(pa.int32(), pa.list_(pa.decimal128(9, 1)))
         ),
         "map from dates": a(
             [[(dt.date(2020, 1, 2), dt.date(1, 1, 1))], None], pa.map_(pa.date32(), pa.date32())

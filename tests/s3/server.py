@@ -19,7 +19,7 @@ _ATTEMPTS = 3
 def s3_server(folder: Path | str, key: str, secret: str) -> Iterator[str]:
     """Serve a folder as S3 to one key pair and yield the endpoint's URL; the server ends with the block.
 
-    A key of fewer than three characters is refused by rclone. Changes to the files show at once.
+    Use keys of a usual length (rclone did not know "K" with "S"). Changes to the files show at once.
     """
     with start_s3_server(folder, key, secret) as (url, _):
         yield url

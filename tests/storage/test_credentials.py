@@ -79,7 +79,7 @@ def test_keys_in_the_environment_never_import_botocore(bucket: Bucket) -> None:
     code = (
         "import sys; from application.storage import open_storage;"
         f"storage = open_storage('bucket', endpoint_url={bucket.endpoint!r});"
-        "assert storage.head('b.parquet') and storage.secret().token == 'a-token' or True;"
+        "assert storage.head('b.parquet');"
         "print('botocore' in sys.modules, storage.secret().key)"
     )
     done = subprocess.run(

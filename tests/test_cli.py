@@ -1,0 +1,71 @@
+"""The command line does what HTTP does, and leaves no short file behind."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from application.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "dataset").mkdir()
+    table = pa.table({"organisation-entity": [1, 2, 1], "name": ["a", "b", None]})
+    pq.write_table(table, tmp_path / "dataset" / "trees.parquet")
+    monkeypatch.setenv("DATASET_BUCKET", str(tmp_path))
+    return tmp_path
+
+
+def test_export_writes_the_filtered_rows(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = folder / "out.csv"
+    assert main(["export", "trees.csv", "organisation-entity=1", "-o", str(output)]) == 0
+    with output.open(newline="") as file:
+        assert list(csv.reader(file)) == [["organisation-entity", "name"], ["1", "a"], ["1", ""]]
+    assert f"{output.stat().st_size:,} bytes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nope.csv"], "There is no dataset 'nope'"),
+        (["trees.zip"], "There is no format 'zip'"),
+        (["trees.csv", "organisation-entity=abc"], "holds integers"),
+        (["trees.csv", "organisation-entity"], "is not PARAMETER=VALUE"),
+    ],
+)
+def test_a_failed_export_says_why_and_leaves_nothing(
+    arguments: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", *arguments, "-o", str(folder / "out.csv")]) != 0
+    assert said in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["dataset"]
+
+
+def test_an_export_that_breaks_midway_keeps_the_old_file(folder: Path) -> None:
+    path = folder / "dataset" / "trees.parquet"
+    body = bytearray(path.read_bytes())
+    body[4:60] = b"\xff" * 56
+    path.write_bytes(body)
+    output = folder / "out.csv"
+    output.write_text("old")
+    assert main(["export", "trees.csv", "-o", str(output)]) == 1
+    assert output.read_text() == "old"
+    assert sorted(item.name for item in folder.iterdir()) == ["dataset", "out.csv"]
+
+
+def test_the_module_is_the_command(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "application", "export", "trees.json", "-o", str(folder / "out.json")],
+        env={**os.environ, "DATASET_BUCKET": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "out.json").read_text().startswith('[{"organisation-entity":1')

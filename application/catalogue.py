@@ -4,6 +4,7 @@ import hashlib
 import re
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from application.engine import Engine
@@ -63,7 +64,7 @@ class Catalogue:
         for meta in self._storage.list():
             first, _, rest = meta.path.partition("/")
             name = first if rest else first.removesuffix(SUFFIX)
-            if meta.path.endswith(SUFFIX) and NAME.fullmatch(name):
+            if _is_part(meta) and NAME.fullmatch(name):
                 found.add(name)
         return sorted(found)
 
@@ -92,6 +93,9 @@ class Catalogue:
                 raise DatasetInvalid(
                     f"Part {part!r} of dataset {name!r} has another schema than the first part."
                 )
+        if twice := [field for field, count in Counter(schema.names).items() if count > 1]:
+            # Formats and filters know columns by name: one of the two would be lost.
+            raise DatasetInvalid(f"Dataset {name!r} has more than one column named {twice[0]!r}.")
         is_folder = "/" in objects[0].path
         identity = hashlib.sha256()
         for meta, footer in zip(objects, footers, strict=True):
@@ -112,5 +116,6 @@ class Catalogue:
 
 
 def _is_part(meta: ObjectMeta) -> bool:
-    name = meta.path.rpartition("/")[2]
-    return name.endswith(SUFFIX) and not name.startswith(("_", "."))
+    """False for what writers keep beside their data: `_temporary/…`, `_delta_log/…`, `.name.parquet`."""
+    _, *within = meta.path.split("/")
+    return meta.path.endswith(SUFFIX) and not any(part.startswith(("_", ".")) for part in within)

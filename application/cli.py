@@ -70,7 +70,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    import uvicorn  # noqa: PLC0415 - an export needs no server
+    import uvicorn
 
     uvicorn.run(
         "application.main:app",
@@ -116,8 +116,8 @@ def _write(service: Service, plan: Plan, output: Path) -> int:
 def _copy(reader: Reader, write: Callable[[bytes], int]) -> int:
     """Copy to the end, with a progress bar on a terminal; returns the bytes."""
     # A server needs none of this.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import (
         DownloadColumn,
         Progress,
         SpinnerColumn,

@@ -1,11 +1,13 @@
 """DuckDB: one locked-down database, a cursor per download, batches in the file's own Arrow schema."""
 
+import re
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
@@ -26,6 +28,7 @@ from application.telemetry import logger
 VECTOR_ROWS = 2048
 BATCH_BYTES = 4 << 20
 MOST_BATCH_ROWS = 16 * VECTOR_ROWS
+WILDCARD = re.compile(r"[*?\[]")
 # These make the database refuse every later query (FACTS: one bad file can kill the database).
 FATAL = (duckdb.FatalException, duckdb.InternalException)
 
@@ -72,14 +75,17 @@ class Engine:
         temp_limit: str,
     ) -> None:
         self._storage = storage
+        self._temp_directory = temp_directory
         self._config: dict[str, Any] = {
             "memory_limit": memory_limit,
             "threads": threads,
-            "temp_directory": str(temp_directory / "duckdb-spill") if temp_directory else "",
+            "temp_directory": "",
             "max_temp_directory_size": temp_limit,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
+            # Nobody's ~/.duckdb: the locked database may not look there, and its secrets are not ours.
+            "allow_persistent_secrets": False,
             "arrow_lossless_conversion": True,
             "arrow_large_buffer_size": False,
         }
@@ -166,11 +172,11 @@ class Engine:
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor of its own, with the engine's errors made ours; a spoiled database is replaced."""
-        database = self._open()
         try:
+            database = self._open()
             cursor = database.cursor()
         except duckdb.Error as error:
-            self._discard(database)
+            self.close()
             raise EngineFailed("The engine failed; the next request gets a new one.") from error
         try:
             yield cursor
@@ -201,7 +207,11 @@ class Engine:
 
     def _locked_down(self) -> duckdb.DuckDBPyConnection:
         """A database that can read the storage's root and nothing else, and cannot be told otherwise."""
-        database = duckdb.connect(":memory:", config=self._config)
+        config = dict(self._config)
+        if self._temp_directory:
+            # Two databases that shared a folder would write over each other's files.
+            config["temp_directory"] = str(self._temp_directory / f"duckdb-spill-{uuid4().hex}")
+        database = duckdb.connect(":memory:", config=config)
         database.execute("SET TimeZone = 'UTC'")
         database.execute("SET enable_geoparquet_conversion = false")
         # It would hold 54 MB and, for a file written twice within a tick of the clock, old bytes.
@@ -227,7 +237,7 @@ class Engine:
         }
         given = ", ".join(f"{name} {_literal(value)}" for name, value in options.items() if value)
         database.execute(
-            f"CREATE OR REPLACE SECRET storage (TYPE s3, {given}, USE_SSL {'true' if secret.use_ssl else 'false'})"
+            f"CREATE OR REPLACE SECRET storage (TYPE s3, {given}, USE_SSL {str(secret.use_ssl).lower()})"
         )
         self._secret = secret
 
@@ -239,8 +249,16 @@ class Engine:
                 logger.error("engine: the database was spoiled and is replaced")
 
     def _relation(self, objects: Sequence[ObjectMeta]) -> str:
-        urls = ", ".join(_literal(self._storage.url(meta.path)) for meta in objects)
+        urls = ", ".join(_literal(self._pattern(meta.path)) for meta in objects)
         return f"read_parquet([{urls}], hive_partitioning = false, union_by_name = false)"
+
+    def _pattern(self, path: str) -> str:
+        """The object's URL for read_parquet, to which a file `p[1].parquet` would else be `p1.parquet`."""
+        root, url = self._storage.allowed(), self._storage.url(path)
+        # A pattern of an escaped root is outside the allowed one; there the name itself is found.
+        if url.startswith("s3://") or WILDCARD.search(root):
+            return url
+        return root + WILDCARD.sub(r"[\g<0>]", path)
 
 
 def output_schema(dataset: Dataset, query: Query) -> pa.Schema:

@@ -1,6 +1,5 @@
 """One parameter of a handler, one parsed value."""
 
-import asyncio
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -34,7 +33,7 @@ def development_only(request: Request) -> None:
 
 
 def download_request(request: Request, dataset: str, extension: str) -> DownloadRequest:
-    """The path and the query string as text, every parameter kept; raises QueryInvalid where it is no UTF-8."""
+    """Path and query string as text, all parameters kept; raises QueryInvalid where it is no UTF-8."""
     try:
         pairs = parse_qsl(
             request.scope["query_string"].decode("ascii"),
@@ -55,9 +54,9 @@ RequestedDownload = Annotated[DownloadRequest, Depends(download_request)]
 CurrentService = Annotated[Service, Depends(service)]
 
 
-async def plan(current: CurrentService, requested: RequestedDownload) -> Plan:
-    """The download asked for, planned off the event loop."""
-    return await asyncio.to_thread(current.downloads.plan, requested)
+def plan(current: CurrentService, requested: RequestedDownload) -> Plan:
+    """The download asked for; in FastAPI's threads, so that slow storage takes none from the readers."""
+    return current.downloads.plan(requested)
 
 
 PlannedDownload = Annotated[Plan, Depends(plan)]

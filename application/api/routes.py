@@ -16,13 +16,15 @@ SERVICE = "download-lambda"
 router = APIRouter()
 
 
-@router.api_route("/health", methods=["GET", "HEAD"])
+@router.head("/health", include_in_schema=False)
+@router.get("/health")
 async def health() -> dict[str, str]:
     """The process is alive; nothing is looked at."""
     return {"status": "healthy", "service": SERVICE}
 
 
-@router.api_route("/ready", methods=["GET", "HEAD"])
+@router.head("/ready", include_in_schema=False)
+@router.get("/ready")
 async def ready(current: CurrentService) -> dict[str, str]:
     """Storage and engine answer."""
     await asyncio.to_thread(current.check)
@@ -54,8 +56,10 @@ async def redoc() -> HTMLResponse:
 downloads = APIRouter()
 
 
-@downloads.api_route("/{dataset}.{extension}", methods=["GET", "HEAD"])
-@downloads.api_route("/dataset/{dataset}.{extension}", methods=["GET", "HEAD"])
+@downloads.head("/{dataset}.{extension}", include_in_schema=False)
+@downloads.get("/{dataset}.{extension}")
+@downloads.head("/dataset/{dataset}.{extension}", include_in_schema=False)
+@downloads.get("/dataset/{dataset}.{extension}")
 async def download(
     current: CurrentService, requested: RequestedDownload, planned: PlannedDownload
 ) -> DownloadResponse:

@@ -1,0 +1,135 @@
+"""Downloads from a real S3 server, over a real socket."""
+
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from application.formats import FORMATS
+from tests.s3.proxy import CountingProxy, counting_proxy
+from tests.s3.server import s3_server
+from tests.server import tables
+from tests.server.serving import Served, serving, serving_folder
+
+KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A served bucket: its files, and the proxy that stands before its server."""
+
+    folder: Path
+    proxy: CountingProxy
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("AWS_", "DATASET_", "SPOOL_"))]:
+            patch.delenv(name)
+        patch.setenv("AWS_ACCESS_KEY_ID", KEY)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        yield
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+    root = tmp_path_factory.mktemp("served")
+    folder = root / "bucket" / "dataset"
+    tables.write(tables.sample(), folder / "sample.parquet")
+    tables.write(tables.sample(10), folder / "parts/env=b/2 b+c%20.parquet")
+    tables.write(tables.sample(), folder / "parts/1.parquet")
+    rows = tables.large(6)
+    groups = [f"org-{row // tables.GROUP_ROWS}" for row in range(len(rows))]
+    rows = rows.append_column("organisation-entity", pa.array(groups))
+    tables.write(rows, folder / "sorted.parquet")
+    with s3_server(root, KEY, SECRET) as endpoint, counting_proxy(endpoint) as proxy:
+        yield Bucket(folder, proxy)
+
+
+@pytest.fixture(scope="module")
+def server(bucket: Bucket) -> Iterator[Served]:
+    with serving(
+        dataset_bucket="bucket",
+        aws_endpoint_url=bucket.proxy.url,
+        aws_region="eu-west-2",
+        catalogue_max_age=0,
+    ) as served:
+        yield served
+
+
+@pytest.mark.parametrize("extension", FORMATS)
+def test_a_bucket_gives_the_bytes_that_a_folder_gives(server: Served, bucket: Bucket, extension: str) -> None:
+    with serving_folder(bucket.folder) as local:
+        for path in (f"/sample.{extension}", f"/sample.{extension}?organisation-entity=org-1"):
+            assert server.get(path).content == local.get(path).content
+            assert server.get(path).status_code == 200
+
+
+def test_parts_come_in_the_order_of_their_keys(server: Served) -> None:
+    rows = server.get("/parts.json").json()
+    assert rows == tables.sample().to_pylist() + tables.sample(10).to_pylist()
+
+
+def test_row_groups_that_cannot_match_are_not_read(server: Served, bucket: Bucket) -> None:
+    size = (bucket.folder / "sorted.parquet").stat().st_size
+    before = bucket.proxy.received
+    body = server.get("/sorted.parquet?organisation-entity=org-3").content
+    read = bucket.proxy.received - before
+    assert pq.read_table(io.BytesIO(body)).num_rows == tables.GROUP_ROWS
+    assert size / 12 < read < size / 3
+    before = bucket.proxy.received
+    assert server.get("/sorted.json?organisation-entity=org-none").json() == []
+    assert bucket.proxy.received - before < size / 12
+
+
+def test_columns_that_are_not_asked_for_are_not_read(server: Served, bucket: Bucket) -> None:
+    size = (bucket.folder / "sorted.parquet").stat().st_size
+    before = bucket.proxy.received
+    assert server.get("/sorted.csv?field=organisation-entity").status_code == 200
+    assert bucket.proxy.received - before < size / 6
+
+
+def test_head_reads_no_data(server: Served, bucket: Bucket) -> None:
+    before = bucket.proxy.received
+    assert server.client.head("/sorted.csv").status_code == 200
+    assert bucket.proxy.received - before < (bucket.folder / "sorted.parquet").stat().st_size / 12
+
+
+def test_a_replaced_object_is_served_anew_with_another_tag(server: Served, bucket: Bucket) -> None:
+    path = bucket.folder / "changing.parquet"
+    tables.write(tables.sample(), path)
+    first = server.get("/changing.csv")
+    tag = {"If-None-Match": first.headers["etag"]}
+    assert server.get("/changing.csv", headers=tag).status_code == 304
+    tables.write(tables.sample(100), path)
+    second = server.get("/changing.csv", headers=tag)
+    assert second.status_code == 200
+    assert second.headers["etag"] != first.headers["etag"]
+    assert '100,"one"' in second.text
+
+
+def test_an_absent_dataset_is_not_found_and_an_absent_bucket_unavailable(
+    server: Served, bucket: Bucket
+) -> None:
+    assert server.get("/absent.csv").status_code == 404
+    with serving(dataset_bucket="no-such-bucket", aws_endpoint_url=bucket.proxy.url) as other:
+        for path in ("/sample.csv", "/ready"):
+            response = other.get(path)
+            assert (response.status_code, response.json()["code"]) == (503, "storage-unavailable")
+
+
+def test_refused_credentials_make_storage_unavailable_and_stay_secret(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-wrong-secret")
+    with serving(dataset_bucket="bucket", aws_endpoint_url=bucket.proxy.url) as other:
+        response = other.get("/sample.csv")
+    assert response.status_code == 503
+    assert "a-wrong-secret" not in response.text
+    assert KEY not in response.text

@@ -1,0 +1,48 @@
+"""Folders of datasets, and servers over them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from tests.server import tables
+from tests.server.serving import Served, serving_folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _environment() -> Iterator[None]:
+    """Nobody's own settings: those that the service reads are taken away."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("AWS_", "DATASET_", "CORS_", "SPOOL_"))]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Datasets that no test changes."""
+    root = tmp_path_factory.mktemp("datasets")
+    tables.write(tables.sample(), root / "sample.parquet")
+    for first, name in ((20, "parts/b"), (0, "parts/B"), (10, "parts/a")):
+        tables.write(tables.sample(first), root / f"{name}.parquet")
+    for first in (0, 10):
+        tables.write(tables.sample(first), root / f"hive/env=prod/year=20{first:02}/part.parquet")
+    tables.write(tables.sample(), root / "disagreeing/1.parquet")
+    tables.write(tables.sample().drop_columns("name"), root / "disagreeing/2-odd.parquet")
+    tables.write(tables.sample(), root / "unfinished/1.parquet")
+    tables.write(pa.table({"x": [1]}), root / "unfinished/_temporary/0/2.parquet")
+    tables.write(pa.table({"a": [1, 2], "A": [3, 4]}), root / "case.parquet")
+    tables.write(
+        pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["n", "n"]), root / "twice.parquet"
+    )
+    (root / "text.parquet").write_bytes(b"no Parquet at all, but long enough to be one")
+    return root
+
+
+@pytest.fixture(scope="session")
+def server(folder: Path) -> Iterator[Served]:
+    """A server over those datasets."""
+    with serving_folder(folder) as served:
+        yield served

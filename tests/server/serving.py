@@ -1,0 +1,78 @@
+"""A real uvicorn on a free port, in a thread, where a test can see what the service does."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import uvicorn
+
+from application.main import create_app
+from application.service import Services
+from application.settings import Settings
+
+SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server: its address, its process's services, and a client."""
+
+    url: str
+    port: int
+    services: Services
+    client: httpx2.Client
+
+    def get(self, path: str, **options: Any) -> httpx2.Response:
+        return self.client.get(path, **options)
+
+
+@contextmanager
+def serving(**settings: Any) -> Iterator[Served]:
+    """Serve with these settings and their defaults until the block ends."""
+    app = create_app(Settings(**{"log_level": "ERROR", "duckdb_threads": 2, **settings}))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, port=0, log_level="critical", log_config=None, lifespan="on", timeout_graceful_shutdown=3
+        )
+    )
+    thread = threading.Thread(target=server.run, name="uvicorn", daemon=True)
+    thread.start()
+    try:
+        eventually(lambda: server.started or not thread.is_alive())
+        assert server.started, "the server did not start"
+        port = server.servers[0].sockets[0].getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        with httpx2.Client(base_url=url, timeout=SECONDS, trust_env=False) as client:
+            yield Served(url, port, app.state.services, client)
+    finally:
+        server.should_exit = True
+        thread.join(SECONDS)
+    assert not thread.is_alive(), "the server did not stop"
+
+
+@contextmanager
+def serving_folder(folder: Path, **settings: Any) -> Iterator[Served]:
+    """Serve the datasets of a folder, looked at anew for every request."""
+    given = {"dataset_bucket": folder.as_uri(), "dataset_prefix": "", "catalogue_max_age": 0, **settings}
+    with serving(**given) as served:
+        yield served
+
+
+def eventually(holds: Callable[[], object], seconds: float = SECONDS) -> bool:
+    """Wait until it holds; False when it does not in time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def productions() -> int:
+    """How many downloads are being made in this process."""
+    return sum(thread.name == "production" for thread in threading.enumerate())

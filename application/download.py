@@ -22,11 +22,12 @@ WRITERS = ("duckdb", "pyarrow", "polars", "orjson")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks for, as text: a dataset's name, an extension and query parameters."""
+    """What a client asks for, as text: a dataset's name, an extension, query parameters, and a coding."""
 
     name: str
     extension: str
     parameters: tuple[tuple[str, str], ...] = ()
+    coding: str = IDENTITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,19 @@ class Plan:
     dataset: Dataset
     query: Query
     format: Format
+    coding: str
     e_tag: str
+
+    @property
+    def is_native(self) -> bool:
+        """True when the result is the stored object itself."""
+        return is_native(self.dataset, self.query, self.format)
+
+    @property
+    def may_be_small(self) -> bool:
+        """False for a whole dataset that is known to be more than a small result."""
+        dataset = self.dataset
+        return bool(self.query.filters) or dataset.rows * dataset.row_bytes <= SMALL_BYTES
 
     @property
     def filename(self) -> str:
@@ -59,21 +72,23 @@ class _Making:
         plan = self.plan
         self._raise_if_changed()
         encoder = plan.format.encoder()
+        write = _coded(tape, plan.coding)
         # The opening bytes wait for the first rows, so that an early failure still gets a status.
         opening = encoder.start(output_schema(plan.dataset, plan.query))
         try:
             with closing(self.engine.batches(plan.dataset, plan.query, self.cancellation)) as batches:
                 for batch in batches:
                     if batch.num_rows:
-                        tape.write(opening)
+                        write(opening)
                         opening = b""
-                        tape.write(encoder.encode(batch))
+                        write(encoder.encode(batch))
         except Exception:
             self._raise_if_changed()
             raise
         self._raise_if_changed()
-        tape.write(opening)
-        tape.write(encoder.finish())
+        write(opening)
+        write(encoder.finish())
+        write(None)
 
     def _raise_if_changed(self) -> None:
         if not self.catalogue.is_current(self.plan.dataset):

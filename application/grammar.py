@@ -19,11 +19,12 @@ DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 TIME = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?", re.ASCII)
 TIMESTAMP = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"([T ](?P<time>[0-9]{2}:[0-9]{2}(:[0-9]{2}(?P<fraction>\.[0-9]{1,9})?)?)(?P<zone>Z|[+-][0-9]{2}:[0-5][0-9])?)?",
+    r"([T ](?P<minute>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2}(?P<fraction>\.[0-9]{1,9})?)?"
+    r"(?P<zone>Z|[+-][0-9]{2}:[0-5][0-9])?)?",
     re.ASCII,
 )
-# What DuckDB casts to TIMESTAMP_NS, as canonical text; it leaves out the type's very first day.
-NANOSECOND_RANGE = ("1677-09-22 00:00:00", "2262-04-11 23:47:16.854775806")
+# What DuckDB casts to TIMESTAMP_NS, as canonical text: not quite all that the type holds.
+NANOSECOND_RANGE = ("1677-09-21 00:12:43.145225", "2262-04-11 23:47:16.854775806")
 
 
 class ValueProblem(ValueError):
@@ -141,8 +142,9 @@ def _timestamp(kind: pa.DataType) -> Parser:
                 f"holds timestamps of at most {digits} digits of a second, and {text!r} has more"
             )
         try:
+            second = (match["second"] or "").partition(".")[0]
             moment = datetime.fromisoformat(
-                f"{match['date']}T{match['time'] or '00:00'}{match['zone'] or ''}"
+                f"{match['date']}T{match['minute'] or '00:00'}{second}{match['zone'] or ''}"
             )
             if zoned:
                 moment = (moment if match["zone"] else moment.replace(tzinfo=UTC)).astimezone(UTC)
@@ -154,7 +156,7 @@ def _timestamp(kind: pa.DataType) -> Parser:
                 f"holds timestamps from {NANOSECOND_RANGE[0]} to {NANOSECOND_RANGE[1]}, "
                 f"and {text!r} is not one"
             )
-        return canonical + ("+00" if zoned else "")
+        return canonical + ("+00:00" if zoned else "")
 
     return parse
 

@@ -1,4 +1,4 @@
-"""Who makes a download's bytes: join one that runs, wait for a place, make, stop when the last reader leaves."""
+"""Who makes a download's bytes: join one that runs, wait for a place, make, stop when all readers left."""
 
 import threading
 import time
@@ -17,6 +17,9 @@ from application.errors import (
 )
 from application.spool import Reader, Tape
 from application.telemetry import logger
+
+
+STOP_SECONDS = 5.0
 
 
 class Stoppable(Protocol):
@@ -59,7 +62,10 @@ class Places:
         self._stopping = False
 
     def enter(self, memory: int, is_cancelled: Callable[[], bool]) -> None:
-        """Wait for a place; raises Busy, Stopping, ProductionCancelled, or ResultTooLarge for what can never fit."""
+        """Wait for a place.
+
+        Raises Busy, Stopping, ProductionCancelled, or ResultTooLarge for what can never fit.
+        """
         if memory > self._budget:
             needs, has = -(-memory >> 20), self._budget >> 20
             raise ResultTooLarge(f"This dataset's rows need {needs} MiB to read; this service has {has} MiB.")
@@ -112,7 +118,7 @@ class Productions:
         self._keep_result = keep_result if folder else 0
         self._quota = quota
         self._tapes: OrderedDict[str, Tape] = OrderedDict()
-        self._running: dict[Tape, Stoppable] = {}
+        self._running: dict[Tape, tuple[Stoppable, threading.Thread]] = {}
         self._lock = threading.Lock()
         self._stopping = False
 
@@ -138,14 +144,24 @@ class Productions:
             first = tape.open()
             if first is None:  # pragma: no cover - a new tape always has its first byte ahead
                 raise EngineFailed("A new tape took no reader.")
+            thread = threading.Thread(
+                target=self._produce, args=(key, tape, job), name="production", daemon=True
+            )
             self._tapes[key] = tape
-            self._running[tape] = job.cancellation
-        thread = threading.Thread(target=self._produce, args=(key, tape, job), name="production", daemon=True)
+            self._running[tape] = (job.cancellation, thread)
         try:
             thread.start()
         except RuntimeError as error:
-            self._end(key, tape, Busy("This service runs too many threads; try again later."), error)
+            busy = Busy("This service runs too many threads; try again later.")
+            busy.__cause__ = error
+            self._fail(key, tape, busy)
         return first
+
+    def finished(self, key: str) -> Reader | None:
+        """A reader of the whole result of that key, if it is kept."""
+        with self._lock:
+            tape = self._tapes.get(key)
+            return tape.open() if tape and tape.done else None
 
     def close(self) -> None:
         """Stop every production and free every tape; their readers see a failure, never a clean end."""
@@ -154,13 +170,17 @@ class Productions:
             running = list(self._running.items())
             tapes = list(self._tapes.values())
             self._tapes.clear()
-        for tape, cancellation in running:
+        for tape, (cancellation, _) in running:
             cancellation.set()
             # A producer that waits for a slow reader sees no cancellation.
             tape.stop(Stopping("The service is stopping."))
         self._places.nudge(stop=True)
         for tape in tapes:
             tape.close()
+        for _, (_, thread) in running:
+            # A thread that is inside the engine when the interpreter ends aborts the process.
+            if thread.ident is not None:
+                thread.join(STOP_SECONDS)
 
     def _produce(self, key: str, tape: Tape, job: Job) -> None:
         try:
@@ -169,31 +189,44 @@ class Productions:
                 job.run(tape)
             finally:
                 self._places.leave(job.memory)
+            if job.cancellation.is_set:
+                raise ProductionCancelled("The download was cancelled.")
         except BaseException as error:  # noqa: BLE001 - whatever it is, the readers must learn of it
-            self._forget(key, tape)
-            tape.fail(error if isinstance(error, DownloadError) else _unexpected(error))
-            _log_failure(key, error)
+            self._fail(key, tape, error)
         else:
             self._trim(key, tape)
             tape.finish()
-        finally:
-            with self._lock:
-                self._running.pop(tape, None)
+            self._over(tape)
 
-    def _forget(self, key: str, tape: Tape) -> None:
+    def _fail(self, key: str, tape: Tape, error: BaseException) -> None:
+        """Give every reader the failure and forget the tape, so that the next to ask starts anew."""
         with self._lock:
-            if self._tapes.get(key) is tape:
-                del self._tapes[key]
+            self._drop(key, tape)
+        tape.fail(error if isinstance(error, DownloadError) else _unexpected(error))
+        self._over(tape)
+        _log_failure(key, error)
+
+    def _over(self, tape: Tape) -> None:
+        with self._lock:
+            self._running.pop(tape, None)
+
+    def _drop(self, key: str, tape: Tape) -> None:
+        # Another tape has the key when this one lost its start and somebody asked again.
+        if self._tapes.get(key) is tape:
+            del self._tapes[key]
 
     def _trim(self, key: str, tape: Tape) -> None:
-        """Keep what the quota has place for, oldest unused first out."""
+        """Keep a whole tape and what else the quota has place for, oldest unused first out."""
         with self._lock:
+            dropped = []
+            if self._tapes.get(key) is not tape or tape.size > min(self._keep_result, self._quota):
+                self._drop(key, tape)
+                dropped.append(tape)
             done = [(name, kept) for name, kept in self._tapes.items() if kept.done or kept is tape]
             total = sum(kept.size for _, kept in done)
-            dropped = []
             for name, kept in done:
-                if total <= self._quota and not (name == key and kept.size > self._keep_result):
-                    continue
+                if total <= self._quota:
+                    break
                 total -= kept.size
                 dropped.append(self._tapes.pop(name))
         for kept in dropped:

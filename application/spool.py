@@ -5,11 +5,13 @@ another process could take for a whole file. It knows no engine and no HTTP.
 """
 
 import asyncio
+import hashlib
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from application.errors import ProductionCancelled
+from application.errors import ProductionCancelled, ResultTooLarge
 from application.segments import FileSegment, MemorySegment, Segment
 
 SEGMENT_BYTES = 8 << 20
@@ -40,8 +42,11 @@ class Tape:
         self._closed = False
         # From then on nothing is written, so the segments can be closed.
         self._ended = False
+        self._hash = hashlib.sha256()
         self.size = 0
         self.done = False
+        # The producer waits for a reader: what is not whole by now never fits.
+        self.blocked = False
         self.failure: BaseException | None = None
 
     def open(self) -> "Reader | None":
@@ -66,10 +71,16 @@ class Tape:
                 raise ProductionCancelled("The download's readers are gone.")
             piece = view[: self._segment_bytes - offset]
             segment.append(piece)
+            self._hash.update(piece)
             view = view[len(piece) :]
             with self._changed:
                 self.size += len(piece)
                 self._wake()
+
+    @property
+    def digest(self) -> bytes | None:
+        """The SHA-256 of all bytes, once they are whole."""
+        return self._hash.digest() if self.done else None
 
     def finish(self) -> None:
         """Say that the bytes are whole; the producer's last call."""
@@ -108,8 +119,10 @@ class Tape:
                     return
                 slowest = min((reader.position for reader in self._readers), default=self.size)
                 self._free_before(slowest)
-                if self.size - slowest < self._window:
+                self.blocked = self.size - slowest >= self._window
+                if not self.blocked:
                     return
+                self._wake()
                 self._changed.wait()
 
     def _free_before(self, position: int) -> None:
@@ -154,7 +167,22 @@ class Reader:
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
+        self._end: int | None = None
         self.position = 0
+
+    @property
+    def size(self) -> int | None:
+        """All bytes of the result, once they are whole."""
+        return self._tape.size if self._tape.done else None
+
+    @property
+    def digest(self) -> bytes | None:
+        """The SHA-256 of the result, once it is whole."""
+        return self._tape.digest
+
+    def cut(self, start: int, end: int) -> None:
+        """Read [start, end) of a whole result only."""
+        self.position, self._end = start, end
 
     def __enter__(self) -> "Reader":
         return self
@@ -169,8 +197,28 @@ class Reader:
     async def ready(self) -> bool:
         """Wait for bytes past this place, True, or the clean end, False; raises the producer's failure."""
         while (state := self._state()) is None:
-            await self._changed()
+            await self._changed(lambda: self._state() is not None)
         return state
+
+    async def settle(self, size: float = math.inf, seconds: float | None = None) -> None:
+        """Wait for the whole result, or until there are ``size`` bytes or ``seconds`` are over.
+
+        Raises the producer's failure, and ResultTooLarge where the whole is wanted but has no place.
+        """
+        tape = self._tape
+
+        def settled() -> bool:
+            self._state()
+            if tape.blocked and size == math.inf and not tape.done:
+                raise ResultTooLarge(f"The result is larger than the {tape.size:,} bytes that fit here.")
+            return tape.done or tape.blocked or tape.size >= size
+
+        try:
+            async with asyncio.timeout(seconds):
+                while not settled():
+                    await self._changed(settled)
+        except TimeoutError:
+            return
 
     async def read(self, size: int) -> bytes:
         """At most ``size`` bytes, empty at the clean end; raises the producer's failure."""
@@ -191,11 +239,14 @@ class Reader:
         with tape._changed:
             if tape.failure:
                 raise tape.failure
+            if self._end is not None and self.position >= self._end:
+                return False
             if tape.size > self.position:
                 return True
             return False if tape.done else None
 
-    async def _changed(self) -> None:
+    async def _changed(self, enough: Callable[[], bool]) -> None:
+        """Wait for the producer's next move, unless there is enough already."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
 
@@ -211,7 +262,7 @@ class Reader:
                 return
 
         with self._tape._changed:
-            if self._state() is not None:
+            if enough():
                 return
             self._tape._wakers.add(wake)
         try:
@@ -223,7 +274,8 @@ class Reader:
     def _look(self, size: int) -> bytes:
         tape = self._tape
         index, offset = divmod(self.position, tape._segment_bytes)
-        wanted = min(size, tape.size - self.position, tape._segment_bytes - offset)
+        end = tape.size if self._end is None else self._end
+        wanted = min(size, end - self.position, tape._segment_bytes - offset)
         segment = tape._segments[index]
         if segment is None:
             raise ProductionCancelled("The download's bytes are gone.")

@@ -92,7 +92,11 @@ async def http_error(request: Request, error: Exception) -> Response:
         HTTPStatus.NOT_FOUND: "There is nothing here; downloads are at /{dataset}.{extension}.",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible here.",
     }.get(status, error.detail)
-    return problem_response(request_id(request), status, code, detail, error.headers)
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        # Every path has a route for each of the two; the router names the first it finds.
+        headers["Allow"] = "GET, HEAD"
+    return problem_response(request_id(request), status, code, detail, headers)
 
 
 def request_id(request: Request) -> str:

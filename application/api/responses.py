@@ -1,4 +1,4 @@
-"""A planned download as an ASGI response: when headers go out, how bytes follow, how it breaks off."""
+"""A planned download as an ASGI response: when headers go out, how bytes follow, how it ends."""
 
 import asyncio
 from email.utils import format_datetime
@@ -19,7 +19,7 @@ MISSING_FIELDS_BYTES = 2048
 
 
 class DownloadResponse(Response):
-    """Streams a plan's bytes; HEAD and 304 run no query; a failure after the headers breaks the connection."""
+    """Streams a plan's bytes; HEAD and 304 run no query; a failure after headers breaks the connection."""
 
     def __init__(self, downloads: Downloads, request: Request, plan: Plan, max_age: int) -> None:
         super().__init__()

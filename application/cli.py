@@ -11,6 +11,7 @@ from pathlib import Path
 from application import __version__, demo
 from application.download import Plan, Request
 from application.errors import DownloadError
+from application.native import ObjectReader
 from application.service import Service, open_service
 from application.settings import Settings
 from application.spool import Reader
@@ -113,7 +114,7 @@ def _write(service: Service, plan: Plan, output: Path) -> int:
     return size
 
 
-def _copy(reader: Reader, write: Callable[[bytes], int]) -> int:
+def _copy(reader: Reader | ObjectReader, write: Callable[[bytes], int]) -> int:
     """Copy to the end, with a progress bar on a terminal; returns the bytes."""
     # A server needs none of this.
     from rich.console import Console

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -9,15 +10,22 @@ from importlib.metadata import version
 from application import __version__
 from application.arrow import can_be_read_again
 from application.catalogue import Catalogue
+from application.compression import IDENTITY, Compressor
 from application.engine import VECTOR_ROWS, Cancellation, Engine, output_schema
 from application.errors import ColumnUnsupported, DatasetChanged, FormatUnknown
-from application.formats import FORMATS, Format
+from application.formats import FORMATS, Chunk, Format
 from application.models import Dataset, Query
+from application.native import ObjectReader
 from application.production import Productions
 from application.query import PLACES, parse
 from application.spool import Reader, Tape
+from application.storage.base import Storage
 
-WRITERS = ("duckdb", "pyarrow", "polars", "orjson")
+WRITERS = ("duckdb", "pyarrow", "polars", "orjson", "isal", "zstandard")
+NATIVE = "parquet"
+# A result that may be small is made before its headers go out, up to this many bytes or seconds.
+SMALL_BYTES = 4 << 20
+SMALL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,23 @@ class Plan:
         return f"{self.dataset.name}.{self.format.extension}"
 
 
+class _Output:
+    """A tape, behind a compressor where the coding asks for one."""
+
+    def __init__(self, tape: Tape, coding: str) -> None:
+        self._tape = tape
+        self._compressor = None if coding == IDENTITY else Compressor(coding)
+
+    def write(self, data: Chunk) -> None:
+        """Write what is ready of these bytes."""
+        self._tape.write(self._compressor.compress(data) if self._compressor else data)
+
+    def finish(self) -> None:
+        """Write what the compressor holds; on success only."""
+        if self._compressor:
+            self._tape.write(self._compressor.finish())
+
+
 @dataclass(slots=True)
 class _Making:
     """One production: the rows of a plan through its encoder onto a tape."""
@@ -72,23 +97,23 @@ class _Making:
         plan = self.plan
         self._raise_if_changed()
         encoder = plan.format.encoder()
-        write = _coded(tape, plan.coding)
+        output = _Output(tape, plan.coding)
         # The opening bytes wait for the first rows, so that an early failure still gets a status.
         opening = encoder.start(output_schema(plan.dataset, plan.query))
         try:
             with closing(self.engine.batches(plan.dataset, plan.query, self.cancellation)) as batches:
                 for batch in batches:
                     if batch.num_rows:
-                        write(opening)
+                        output.write(opening)
                         opening = b""
-                        write(encoder.encode(batch))
+                        output.write(encoder.encode(batch))
         except Exception:
             self._raise_if_changed()
             raise
         self._raise_if_changed()
-        write(opening)
-        write(encoder.finish())
-        write(None)
+        output.write(opening)
+        output.write(encoder.finish())
+        output.finish()
 
     def _raise_if_changed(self) -> None:
         if not self.catalogue.is_current(self.plan.dataset):
@@ -100,7 +125,15 @@ class _Making:
 class Downloads:
     """Plans downloads and opens them; owns nothing but what it is given."""
 
-    def __init__(self, catalogue: Catalogue, engine: Engine, productions: Productions, threads: int) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        catalogue: Catalogue,
+        engine: Engine,
+        productions: Productions,
+        threads: int,
+    ) -> None:
+        self._storage = storage
         self._catalogue = catalogue
         self._engine = engine
         self._productions = productions
@@ -118,24 +151,46 @@ class Downloads:
             raise FormatUnknown(f"There is no format {request.extension!r}; the formats are {known}.")
         dataset = self._catalogue.get(request.name, fresh=fresh)
         query = parse(request.parameters, dataset.columns)
-        _check_columns(dataset, query, chosen)
-        return Plan(dataset, query, chosen, _e_tag(dataset, query, chosen))
+        if not is_native(dataset, query, chosen):
+            _check_columns(dataset, query, chosen)
+        coding = request.coding if chosen.codable else IDENTITY
+        return Plan(dataset, query, chosen, coding, _e_tag(dataset, query, chosen, coding))
 
-    def open(self, plan: Plan) -> Reader:
+    def open(self, plan: Plan) -> Reader | ObjectReader:
         """A reader of the plan's bytes, which other readers of the same ETag share; blocks on no I/O."""
+        if plan.is_native:
+            return ObjectReader(self._storage, plan.dataset.objects[0])
         memory = VECTOR_ROWS * plan.dataset.row_bytes * self._threads
         return self._productions.join(
             plan.e_tag, lambda: _Making(plan, self._engine, self._catalogue, memory)
         )
 
-    async def start(self, request: Request, plan: Plan) -> tuple[Plan, Reader]:
-        """Open a plan and wait for its first bytes or its end.
+    def finished(self, plan: Plan) -> Reader | ObjectReader | None:
+        """A reader of the plan's bytes if they are whole already; makes nothing."""
+        return self.open(plan) if plan.is_native else self._productions.finished(plan.e_tag)
 
-        A change of the data found by then means one more plan over the new version.
+    async def start(
+        self,
+        request: Request,
+        plan: Plan,
+        narrow: Callable[[Plan, Reader | ObjectReader], None],
+        *,
+        whole: bool,
+    ) -> tuple[Plan, Reader | ObjectReader]:
+        """Open a plan and wait for its first bytes; for its end if ``whole`` or where it may be small.
+
+        ``narrow`` may cut the reader to a range, once it can be known whether the result is whole.
+        A change of the data found by then means one more plan over the new version. Raises what the
+        production raises, and ResultTooLarge where the whole has no place.
         """
         for last in (False, True):
             reader = self.open(plan)
             try:
+                if whole:
+                    await reader.settle()
+                elif not plan.is_native and await reader.ready() and plan.may_be_small:
+                    await reader.settle(SMALL_BYTES, SMALL_SECONDS)
+                narrow(plan, reader)
                 await reader.ready()
             except DatasetChanged:
                 reader.close()
@@ -168,10 +223,16 @@ def _check_columns(dataset: Dataset, query: Query, chosen: Format) -> None:
     chosen.check(output_schema(dataset, query))
 
 
-def _e_tag(dataset: Dataset, query: Query, chosen: Format) -> str:
+def is_native(dataset: Dataset, query: Query, chosen: Format) -> bool:
+    """True when the result is the stored object itself: Parquet, everything, in one object."""
+    return chosen.extension == NATIVE and query.is_whole(dataset) and not dataset.is_folder
+
+
+def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str) -> str:
     """A digest of all that decides the bytes: the data's version, the query, the format, the writers."""
     writers = [f"{name} {version(name)}" for name in WRITERS]
     filters = [(item.column.name, item.operator, item.values) for item in query.filters]
     columns = [column.name for column in query.columns]
-    parts = (dataset.name, dataset.e_tag, columns, filters, chosen.extension, __version__, writers)
+    what = (columns, filters, chosen.extension, coding)
+    parts = (dataset.name, dataset.e_tag, *what, __version__, writers)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

@@ -8,10 +8,16 @@ from starlette.exceptions import HTTPException
 
 from application import __version__
 from application.api import routes
+from application.api.conditional import PreconditionFailed, RangeNotSatisfiable
 from application.api.middleware.cors import SettingsCORSMiddleware
 from application.api.middleware.failures import FailureMiddleware
 from application.api.middleware.request_id import RequestIdMiddleware
-from application.api.problems import download_error, http_error
+from application.api.problems import (
+    download_error,
+    http_error,
+    precondition_failed,
+    range_not_satisfiable,
+)
 from application.errors import DownloadError
 from application.service import Services
 from application.settings import Settings
@@ -40,6 +46,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.services = services
     app.add_exception_handler(DownloadError, download_error)
     app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(PreconditionFailed, precondition_failed)
+    app.add_exception_handler(RangeNotSatisfiable, range_not_satisfiable)
     # The last one added is the outermost.
     app.add_middleware(FailureMiddleware)
     app.add_middleware(SettingsCORSMiddleware, services=services)

@@ -18,7 +18,6 @@ from application.errors import (
 from application.spool import Reader, Tape
 from application.telemetry import logger
 
-
 STOP_SECONDS = 5.0
 
 

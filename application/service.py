@@ -69,7 +69,7 @@ def open_service(settings: Settings) -> Service:
         settings.production_queue_seconds,
     )
     productions = Productions(places, settings.spool_dir, settings.spool_max_result, settings.spool_max_bytes)
-    downloads = Downloads(catalogue, engine, productions, settings.duckdb_threads)
+    downloads = Downloads(storage, catalogue, engine, productions, settings.duckdb_threads)
     logger.info("service: download-lambda, %s", settings.environment)
     logger.info("bucket: %s", storage.description)
     logger.info("engine: %s", engine.description)

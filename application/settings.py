@@ -4,9 +4,9 @@ import os
 from functools import cached_property
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1 << 20
@@ -17,7 +17,7 @@ ByteSize = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)
 class Settings(BaseSettings):
     """One frozen value; field names in capitals are the environment variables."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     dataset_bucket: str | None = None
     dataset_prefix: str = "dataset"
@@ -38,7 +38,19 @@ class Settings(BaseSettings):
     spool_dir: Path | None = Path(gettempdir())
     spool_max_bytes: int = Field(default=2048 * MEBIBYTE, ge=0)
     spool_max_result: int = Field(default=512 * MEBIBYTE, ge=0)
+    whole_results: bool = Field(default_factory=lambda: "AWS_LAMBDA_FUNCTION_NAME" in os.environ)
     log_level: str = "INFO"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, given: Any) -> Any:
+        # Deployments pass variables on without a value; only the prefix means something when it is empty.
+        return {name: value for name, value in given.items() if value != "" or name == "dataset_prefix"}
+
+    @field_validator("spool_dir", mode="before")
+    @classmethod
+    def _off(cls, value: object) -> object:
+        return None if value == "off" else value
 
     @cached_property
     def cors_origins(self) -> tuple[str, ...]:

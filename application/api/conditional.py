@@ -24,7 +24,11 @@ class PreconditionFailed(Exception):
 
 
 class RangeNotSatisfiable(Exception):
-    """No byte of the range exists."""
+    """No byte of the range exists; ``size`` is how many there are."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
 
 
 def is_not_modified(headers: Headers, validators: Validators) -> bool:
@@ -58,7 +62,7 @@ def wanted_range(headers: Headers, validators: Validators, size: int) -> tuple[i
     else:
         start, end = max(size - int(last), 0), size
     if start >= end:
-        raise RangeNotSatisfiable
+        raise RangeNotSatisfiable(size)
     return start, end
 
 

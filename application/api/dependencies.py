@@ -7,6 +7,7 @@ from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from application.compression import choose_coding
 from application.download import Plan
 from application.download import Request as DownloadRequest
 from application.errors import ParameterProblem, QueryInvalid
@@ -33,7 +34,10 @@ def development_only(request: Request) -> None:
 
 
 def download_request(request: Request, dataset: str, extension: str) -> DownloadRequest:
-    """Path and query string as text, all parameters kept; raises QueryInvalid where it is no UTF-8."""
+    """Path and query string as text, all parameters kept; the coding by Accept-Encoding.
+
+    Raises QueryInvalid where it is no UTF-8, and CodingUnacceptable.
+    """
     try:
         pairs = parse_qsl(
             request.scope["query_string"].decode("ascii"),
@@ -47,7 +51,8 @@ def download_request(request: Request, dataset: str, extension: str) -> Download
         raise QueryInvalid(
             [ParameterProblem("", f"there are more than {MOST_PARAMETERS} parameters")]
         ) from None
-    return DownloadRequest(dataset, extension, tuple(pairs))
+    coding = choose_coding(request.headers.get("accept-encoding"))
+    return DownloadRequest(dataset, extension, tuple(pairs), coding)
 
 
 RequestedDownload = Annotated[DownloadRequest, Depends(download_request)]

@@ -99,6 +99,26 @@ async def http_error(request: Request, error: Exception) -> Response:
     return problem_response(request_id(request), status, code, detail, headers)
 
 
+async def precondition_failed(request: Request, _: Exception) -> Response:
+    """Tell a client that there is another version than the one it asked for."""
+    detail = "The dataset is no longer the version that If-Match or If-Unmodified-Since names."
+    return problem_response(
+        request_id(request), HTTPStatus.PRECONDITION_FAILED, "precondition-failed", detail
+    )
+
+
+async def range_not_satisfiable(request: Request, error: Exception) -> Response:
+    """Tell a client that its range has no bytes, and how many there are."""
+    size = getattr(error, "size", 0)
+    return problem_response(
+        request_id(request),
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        "range-not-satisfiable",
+        f"There are {size} bytes; ask for a range within them.",
+        {"Content-Range": f"bytes */{size}"},
+    )
+
+
 def request_id(request: Request) -> str:
     """The id that the request id middleware gave."""
     return str(request.scope.get("state", {}).get("request_id", ""))

@@ -1,14 +1,20 @@
 """A planned download as an ASGI response: when headers go out, how bytes follow, how it ends."""
 
 import asyncio
+from base64 import b64encode
+from collections.abc import Coroutine
 from email.utils import format_datetime
+from typing import Any
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from application.api.conditional import Validators, is_not_modified, wanted_range
+from application.compression import IDENTITY
 from application.download import Downloads, Plan, Request
+from application.native import ObjectReader
 from application.spool import Reader
 from application.telemetry import logger
 
@@ -19,28 +25,45 @@ MISSING_FIELDS_BYTES = 2048
 
 
 class DownloadResponse(Response):
-    """Streams a plan's bytes; HEAD and 304 run no query; a failure after headers breaks the connection."""
+    """Streams a plan's bytes; HEAD and 304 run no query; a failure after headers breaks the connection.
 
-    def __init__(self, downloads: Downloads, request: Request, plan: Plan, max_age: int) -> None:
+    ``whole`` makes every result whole before its headers, for places where an abort cannot be seen.
+    """
+
+    def __init__(
+        self, downloads: Downloads, request: Request, plan: Plan, *, max_age: int, whole: bool
+    ) -> None:
         super().__init__()
         self._downloads = downloads
         self._request = request
         self._plan = plan
         self._max_age = max_age
+        self._whole = whole
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _matches(Headers(scope=scope).get("if-none-match"), self._plan.e_tag):
-            await self._start(send, 304, self._plan)
+        headers = Headers(scope=scope)
+        if is_not_modified(headers, _validators(self._plan)):
+            await self._start(send, 304, self._plan, {})
             await send({"type": "http.response.body", "body": b""})
         elif scope["method"] == "HEAD":
-            await self._start(send, 200, self._plan)
-            await send({"type": "http.response.body", "body": b""})
+            await self._answer_head(send)
         else:
-            await self._follow(receive, send)
+            # An abort to an HTTP/1.0 client is a clean end to it: there, too, the whole comes first.
+            whole = self._whole or scope["http_version"] == "1.0"
+            await self._until_gone(self._stream(headers, send, whole=whole), receive)
 
-    async def _follow(self, receive: Receive, send: Send) -> None:
+    async def _answer_head(self, send: Send) -> None:
+        reader = self._downloads.finished(self._plan)
+        known = {}
+        if reader is not None:
+            with reader:
+                known = _whole_headers(reader)
+        await self._start(send, 200, self._plan, known)
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _until_gone(self, streaming: Coroutine[Any, Any, None], receive: Receive) -> None:
         """Send until the end, or until the client leaves: then nobody waits for the producer any more."""
-        sending = asyncio.create_task(self._stream(send))
+        sending = asyncio.create_task(streaming)
         leaving = asyncio.create_task(_disconnected(receive))
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -54,20 +77,30 @@ class DownloadResponse(Response):
         if isinstance(failure, Exception):
             raise failure
 
-    async def _stream(self, send: Send) -> None:
-        plan, reader = await self._downloads.start(self._request, self._plan)
-        with reader:
-            await self._start(send, 200, plan)
-            await self._send_all(send, reader)
+    async def _stream(self, headers: Headers, send: Send, *, whole: bool) -> None:
+        status, known = 200, dict[str, str]()
 
-    async def _send_all(self, send: Send, reader: Reader) -> None:
-        while data := memoryview(await reader.read(READ_BYTES)):
-            for start in range(0, len(data), SEND_BYTES):
-                body = bytes(data[start : start + SEND_BYTES])
-                await send({"type": "http.response.body", "body": body, "more_body": True})
+        def narrow(plan: Plan, reader: Reader | ObjectReader) -> None:
+            nonlocal status, known
+            known = _whole_headers(reader)
+            if reader.size is None or not (wanted := wanted_range(headers, _validators(plan), reader.size)):
+                return
+            start, end = wanted
+            reader.cut(start, end)
+            status = 206
+            known["Content-Length"] = str(end - start)
+            known["Content-Range"] = f"bytes {start}-{end - 1}/{reader.size}"
+
+        plan, reader = await self._downloads.start(self._request, self._plan, narrow, whole=whole)
+        with reader:
+            await self._start(send, status, plan, known)
+            while data := await reader.read(READ_BYTES):
+                for start in range(0, len(data), SEND_BYTES):
+                    body = data[start : start + SEND_BYTES]
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _start(self, send: Send, status: int, plan: Plan) -> None:
+    async def _start(self, send: Send, status: int, plan: Plan, known: dict[str, str]) -> None:
         headers = {
             "ETag": f'"{plan.e_tag}"',
             "Last-Modified": format_datetime(plan.dataset.last_modified, usegmt=True),
@@ -78,8 +111,11 @@ class DownloadResponse(Response):
             headers["Content-Type"] = plan.format.media_type
             headers["Content-Disposition"] = f'attachment; filename="{plan.filename}"'
             headers["X-Content-Type-Options"] = "nosniff"
+            if plan.coding != IDENTITY:
+                headers["Content-Encoding"] = plan.coding
             if plan.query.missing:
                 headers["X-Missing-Fields"] = missing_fields(plan.query.missing)
+        headers |= known
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})
 
@@ -95,12 +131,18 @@ def missing_fields(names: tuple[str, ...]) -> str:
     return shown
 
 
-def _matches(header: str | None, e_tag: str) -> bool:
-    """RFC 9110 13.1.2: weak comparison with any of the list, or `*`."""
-    if header is None:
-        return False
-    tags = [tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")]
-    return header.strip() == "*" or e_tag in tags
+def _whole_headers(reader: Reader | ObjectReader) -> dict[str, str]:
+    """What can be said of a whole result: its length, its digest (RFC 9530), and that it has ranges."""
+    if reader.size is None:
+        return {}
+    headers = {"Content-Length": str(reader.size), "Accept-Ranges": "bytes"}
+    if reader.digest is not None:
+        headers["Repr-Digest"] = f"sha-256=:{b64encode(reader.digest).decode()}:"
+    return headers
+
+
+def _validators(plan: Plan) -> Validators:
+    return Validators(plan.e_tag, plan.dataset.last_modified)
 
 
 async def _disconnected(receive: Receive) -> None:

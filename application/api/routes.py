@@ -64,4 +64,7 @@ async def download(
     current: CurrentService, requested: RequestedDownload, planned: PlannedDownload
 ) -> DownloadResponse:
     """A dataset's rows in a format; every query parameter is a filter or one of the named ones."""
-    return DownloadResponse(current.downloads, requested, planned, current.settings.cache_max_age)
+    settings = current.settings
+    return DownloadResponse(
+        current.downloads, requested, planned, max_age=settings.cache_max_age, whole=settings.whole_results
+    )

@@ -47,7 +47,9 @@ def serving(**settings: Any) -> Iterator[Served]:
         assert server.started, "the server did not start"
         port = server.servers[0].sockets[0].getsockname()[1]
         url = f"http://127.0.0.1:{port}"
-        with httpx2.Client(base_url=url, timeout=SECONDS, trust_env=False) as client:
+        with httpx2.Client(
+            headers={"accept-encoding": "identity"}, base_url=url, timeout=SECONDS, trust_env=False
+        ) as client:
             yield Served(url, port, app.state.services, client)
     finally:
         server.should_exit = True

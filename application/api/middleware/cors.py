@@ -6,8 +6,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from application.service import Services
 
 EXPOSED = (
+    "Accept-Ranges",
     "Content-Disposition",
     "Content-Length",
+    "Content-Range",
     "ETag",
     "Last-Modified",
     "Repr-Digest",

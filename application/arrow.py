@@ -1,7 +1,30 @@
-"""What the engine gives back as the file's own Arrow types, exactly or not at all; a leaf."""
+"""What the engine gives back as the file's own Arrow types, exactly or not at all."""
+
+from collections.abc import Iterator
 
 import pyarrow as pa
 from pyarrow import types
+
+from application.models import Dataset, Query
+
+# Metadata that lists columns: pandas' index and dtypes, Spark's row type, GeoParquet's geometry columns.
+DESCRIBES_COLUMNS = (
+    b"pandas",
+    b"geo",
+    b"ARROW:schema",
+    b"org.apache.spark.sql.parquet.row.metadata",
+    b"iceberg.schema",
+    b"parquet.avro.schema",
+)
+
+
+def output_schema(dataset: Dataset, query: Query) -> pa.Schema:
+    """The Arrow schema of a query's rows, with the file's metadata where it still tells the truth."""
+    names = {column.name for column in query.columns}
+    metadata = dict(dataset.metadata)
+    if names != {column.name for column in dataset.columns} or query.columns != dataset.columns:
+        metadata = {key: value for key, value in metadata.items() if key not in DESCRIBES_COLUMNS}
+    return pa.schema([column.field for column in query.columns], metadata=metadata or None)
 
 
 def holds_exactly(engine: pa.DataType, own: pa.DataType) -> bool:
@@ -44,6 +67,16 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The batch in ``schema``, column by position; a value that would change raises ArrowInvalid."""
     columns = [_cast(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def bounded(batch: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
+    """Slices of a batch of about ``size`` bytes each, for a row can be 60 bytes or 20 MB."""
+    step = max(1, batch.num_rows * size // max(batch.nbytes, 1))
+    if step >= batch.num_rows:
+        yield batch
+        return
+    for start in range(0, batch.num_rows, step):
+        yield batch.slice(start, step)
 
 
 def _cast(column: pa.Array, own: pa.DataType) -> pa.Array:

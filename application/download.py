@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from application import __version__
-from application.arrow import can_be_read_again
+from application.arrow import can_be_read_again, output_schema
+from application.cancellation import Cancellation
 from application.catalogue import Catalogue
 from application.compression import IDENTITY, Compressor
-from application.engine import VECTOR_ROWS, Cancellation, Engine, output_schema
+from application.engine import VECTOR_ROWS, Engine
 from application.errors import ColumnUnsupported, DatasetChanged, FormatUnknown
 from application.formats import FORMATS, Chunk, Format
 from application.models import Dataset, Query

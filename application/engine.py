@@ -12,7 +12,8 @@ from uuid import uuid4
 import duckdb
 import pyarrow as pa
 
-from application.arrow import conform, holds_exactly
+from application.arrow import bounded, conform, holds_exactly, output_schema
+from application.cancellation import Cancellation
 from application.errors import (
     DatasetInvalid,
     EngineFailed,
@@ -31,35 +32,6 @@ MOST_BATCH_ROWS = 16 * VECTOR_ROWS
 WILDCARD = re.compile(r"[*?\[]")
 # These make the database refuse every later query (FACTS: one bad file can kill the database).
 FATAL = (duckdb.FatalException, duckdb.InternalException)
-
-
-class Cancellation:
-    """Lets another thread stop a query, before it runs or while it does."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._cursor: duckdb.DuckDBPyConnection | None = None
-        self.is_set = False
-
-    def set(self) -> None:
-        """Stop the query that is attached, or the one that will be."""
-        with self._lock:
-            self.is_set = True
-            if self._cursor is not None:
-                self._cursor.interrupt()
-
-    @contextmanager
-    def attached(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Interrupt this cursor when cancelled; raises ProductionCancelled when that has happened already."""
-        with self._lock:
-            if self.is_set:
-                raise ProductionCancelled("The download was cancelled.")
-            self._cursor = cursor
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._cursor = None
 
 
 class Engine:
@@ -151,7 +123,7 @@ class Engine:
             ):
                 for batch in cursor.execute(sql, values).to_arrow_reader(rows):
                     whole = exact.replace(batch, again) if again else batch
-                    yield from _bounded(conform(whole, schema))
+                    yield from bounded(conform(whole, schema), BATCH_BYTES)
         except EngineFailed as error:
             if cancellation.is_set:
                 raise ProductionCancelled("The download was cancelled.") from error
@@ -259,36 +231,6 @@ class Engine:
         if url.startswith("s3://") or WILDCARD.search(root):
             return url
         return root + WILDCARD.sub(r"[\g<0>]", path)
-
-
-def output_schema(dataset: Dataset, query: Query) -> pa.Schema:
-    """The Arrow schema of a query's rows, with the file's metadata where it still tells the truth."""
-    names = {column.name for column in query.columns}
-    metadata = dict(dataset.metadata)
-    if names != {column.name for column in dataset.columns} or query.columns != dataset.columns:
-        metadata = {key: value for key, value in metadata.items() if key not in DESCRIBES_COLUMNS}
-    return pa.schema([column.field for column in query.columns], metadata=metadata or None)
-
-
-# Metadata that lists columns: pandas' index and dtypes, Spark's row type, GeoParquet's geometry columns.
-DESCRIBES_COLUMNS = (
-    b"pandas",
-    b"geo",
-    b"ARROW:schema",
-    b"org.apache.spark.sql.parquet.row.metadata",
-    b"iceberg.schema",
-    b"parquet.avro.schema",
-)
-
-
-def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Slices of a batch of about BATCH_BYTES each, for a row can be 60 bytes or 20 MB."""
-    step = max(1, batch.num_rows * BATCH_BYTES // max(batch.nbytes, 1))
-    if step >= batch.num_rows:
-        yield batch
-        return
-    for start in range(0, batch.num_rows, step):
-        yield batch.slice(start, step)
 
 
 def _literal(text: str) -> str:

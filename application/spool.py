@@ -7,12 +7,12 @@ another process could take for a whole file. It knows no engine and no HTTP.
 import asyncio
 import hashlib
 import math
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from application.errors import ProductionCancelled, ResultTooLarge
 from application.segments import FileSegment, MemorySegment, Segment
+from application.waiting import Signal
 
 SEGMENT_BYTES = 8 << 20
 WINDOW_BYTES = 4 * SEGMENT_BYTES
@@ -37,16 +37,13 @@ class Tape:
         self._on_idle = on_idle
         self._segments: list[Segment | None] = []
         self._readers: list[Reader] = []
-        self._wakers: set[Callable[[], None]] = set()
-        self._changed = threading.Condition()
+        self._changed = Signal()
         self._closed = False
-        # From then on nothing is written, so the segments can be closed.
-        self._ended = False
+        self._ended = False  # nothing is written from then on, so the segments can be closed
         self._hash = hashlib.sha256()
         self.size = 0
         self.done = False
-        # The producer waits for a reader: what is not whole by now never fits.
-        self.blocked = False
+        self.blocked = False  # the producer waits for a reader: what is not whole by now never fits
         self.failure: BaseException | None = None
 
     def open(self) -> "Reader | None":
@@ -75,7 +72,7 @@ class Tape:
             view = view[len(piece) :]
             with self._changed:
                 self.size += len(piece)
-                self._wake()
+                self._changed.ring()
 
     @property
     def digest(self) -> bytes | None:
@@ -86,7 +83,7 @@ class Tape:
         """Say that the bytes are whole; the producer's last call."""
         with self._changed:
             self.done = self._ended = True
-            self._wake()
+            self._changed.ring()
             self._free_unused()
 
     def fail(self, failure: BaseException) -> None:
@@ -100,7 +97,7 @@ class Tape:
         """Give the readers a failure at once, from any thread; the producer's next write is refused."""
         with self._changed:
             self.failure = self.failure or failure
-            self._wake()
+            self._changed.ring()
 
     def close(self) -> None:
         """Take no more readers; the space is freed when the last one has left."""
@@ -122,7 +119,7 @@ class Tape:
                 self.blocked = self.size - slowest >= self._window
                 if not self.blocked:
                     return
-                self._wake()
+                self._changed.ring()
                 self._changed.wait()
 
     def _free_before(self, position: int) -> None:
@@ -142,12 +139,6 @@ class Tape:
                 segment.close()
                 self._segments[index] = None
 
-    def _wake(self) -> None:
-        self._changed.notify_all()
-        wakers, self._wakers = self._wakers, set()
-        for waker in wakers:
-            waker()
-
     def _left(self, reader: "Reader") -> None:
         with self._changed:
             if reader not in self._readers:
@@ -157,7 +148,7 @@ class Tape:
             if idle:
                 self._closed = True
             self._free_unused()
-            self._changed.notify_all()
+            self._changed.ring()
         if idle:
             self._on_idle()
 
@@ -196,9 +187,8 @@ class Reader:
 
     async def ready(self) -> bool:
         """Wait for bytes past this place, True, or the clean end, False; raises the producer's failure."""
-        while (state := self._state()) is None:
-            await self._changed(lambda: self._state() is not None)
-        return state
+        await self._tape._changed.until(lambda: self._state() is not None)
+        return bool(self._state())
 
     async def settle(self, size: float = math.inf, seconds: float | None = None) -> None:
         """Wait for the whole result, or until there are ``size`` bytes or ``seconds`` are over.
@@ -215,8 +205,7 @@ class Reader:
 
         try:
             async with asyncio.timeout(seconds):
-                while not settled():
-                    await self._changed(settled)
+                await tape._changed.until(settled)
         except TimeoutError:
             return
 
@@ -245,32 +234,6 @@ class Reader:
                 return True
             return False if tape.done else None
 
-    async def _changed(self, enough: Callable[[], bool]) -> None:
-        """Wait for the producer's next move, unless there is enough already."""
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-
-        def settle() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        def wake() -> None:
-            try:
-                loop.call_soon_threadsafe(settle)
-            except RuntimeError:
-                # The loop of a reader that has gone away is closed; nobody waits there any more.
-                return
-
-        with self._tape._changed:
-            if enough():
-                return
-            self._tape._wakers.add(wake)
-        try:
-            await future
-        finally:
-            with self._tape._changed:
-                self._tape._wakers.discard(wake)
-
     def _look(self, size: int) -> bytes:
         tape = self._tape
         index, offset = divmod(self.position, tape._segment_bytes)
@@ -287,5 +250,5 @@ class Reader:
         with tape._changed:
             self.position += len(data)
             if tape.size >= tape._keep:
-                tape._changed.notify_all()
+                tape._changed.ring()
         return data

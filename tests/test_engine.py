@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from application.cancellation import Cancellation
 from application.catalogue import Catalogue
-from application.engine import Cancellation, Engine
+from application.engine import Engine
 from application.errors import DownloadError, EngineFailed, ProductionCancelled
 from application.models import Dataset, Query
 from application.storage import Storage, open_storage

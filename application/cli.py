@@ -1,11 +1,11 @@
-"""The command line: demo, serve, export; the same use case as over HTTP, without it."""
+"""The command line: demo and serve, export without HTTP, fetch and verify as a client."""
 
 import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from application import __version__, demo
@@ -51,6 +51,17 @@ def _parser() -> argparse.ArgumentParser:
     exported.add_argument("filters", nargs="*", metavar="PARAMETER=VALUE", help="as in the query string")
     exported.add_argument("-o", "--output", required=True, type=Path, metavar="FILE")
     exported.set_defaults(run=_export)
+
+    fetched = commands.add_parser("fetch", help="download a URL to a file, resumed and verified")
+    fetched.add_argument("url", metavar="URL")
+    fetched.add_argument("-o", "--output", type=Path, metavar="FILE", help="as the URL names it, by default")
+    fetched.set_defaults(run=_fetch)
+
+    verified = commands.add_parser("verify", help="say whether a file is all of a URL's download")
+    verified.add_argument("file", type=Path, metavar="FILE")
+    verified.add_argument("url", metavar="URL")
+    verified.add_argument("--etag", metavar="ETAG", help="the ETag that the file came with")
+    verified.set_defaults(run=_verify)
     return parser
 
 
@@ -79,6 +90,8 @@ def _serve(options: argparse.Namespace) -> int:
         port=options.port,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         lifespan="on",
+        # After the service's own grace period, for what even a broken tape does not end.
+        timeout_graceful_shutdown=int(Settings().grace_seconds) + 5,
     )
     return 0
 
@@ -114,11 +127,43 @@ def _write(service: Service, plan: Plan, output: Path) -> int:
     return size
 
 
+def _fetch(options: argparse.Namespace) -> int:
+    from application.fetch import fetch
+
+    with _progress("fetch") as show:
+        try:
+            output, size = fetch(options.url, options.output, show)
+        except KeyboardInterrupt:
+            print("download-lambda: stopped; run it again to go on", file=sys.stderr)
+            return 130
+    print(f"{output}: {size:,} bytes, complete", file=sys.stderr)
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from application.verify import verify
+
+    verdict = verify(options.file, options.url, options.etag)
+    print(verdict.words)
+    return 0 if verdict.is_complete else 1
+
+
 def _copy(reader: Reader | ObjectReader, write: Callable[[bytes], int]) -> int:
     """Copy to the end, with a progress bar on a terminal; returns the bytes."""
+    with _progress("export") as show:
+        while data := reader.read_blocking(READ_BYTES):
+            write(data)
+            show(reader.position, reader.size)
+    return reader.position
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """What shows how far a transfer is and, where it is known, how far it goes; on a terminal only."""
     # A server needs none of this.
     from rich.console import Console
     from rich.progress import (
+        BarColumn,
         DownloadColumn,
         Progress,
         SpinnerColumn,
@@ -126,10 +171,7 @@ def _copy(reader: Reader | ObjectReader, write: Callable[[bytes], int]) -> int:
         TransferSpeedColumn,
     )
 
-    columns = (SpinnerColumn(), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("export", total=None)
-        while data := reader.read_blocking(READ_BYTES):
-            write(data)
-            progress.advance(task, len(data))
-    return reader.position
+        task = progress.add_task(name, total=None)
+        yield lambda position, total: progress.update(task, completed=position, total=total)

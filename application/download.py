@@ -105,6 +105,7 @@ class _Making:
             with closing(self.engine.batches(plan.dataset, plan.query, self.cancellation)) as batches:
                 for batch in batches:
                     if batch.num_rows:
+                        tape.rows += batch.num_rows
                         output.write(opening)
                         opening = b""
                         output.write(encoder.encode(batch))

@@ -148,7 +148,9 @@ class Engine:
             database = self._open()
             cursor = database.cursor()
         except duckdb.Error as error:
-            self.close()
+            # Forgotten, not closed: closing it would break the other downloads' cursors.
+            with self._lock:
+                self._database = None
             raise EngineFailed("The engine failed; the next request gets a new one.") from error
         try:
             yield cursor

@@ -14,6 +14,7 @@ DownloadError
 ├── Busy                      no place became free in time
 ├── ResultTooLarge            the result or a row does not fit this place
 ├── ProductionCancelled       every reader left
+├── ClientStalled             the client takes nothing for too long
 ├── ProductionStalled         storage gave nothing for too long
 └── Stopping                  the process is going down
 
@@ -95,6 +96,10 @@ class ProductionCancelled(DownloadError):
 
 class ProductionStalled(DownloadError):
     """Storage gave nothing for longer than the watchdog allows."""
+
+
+class ClientStalled(DownloadError):
+    """The client took nothing for longer than it may."""
 
 
 class Stopping(DownloadError):

@@ -21,6 +21,7 @@ from application.api.problems import (
 from application.errors import DownloadError
 from application.service import Services
 from application.settings import Settings
+from application.stopping import before_terminating
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -31,7 +32,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         services.start()
         try:
-            yield
+            with before_terminating(services.drain):
+                yield
         finally:
             services.stop()
 

@@ -1,35 +1,25 @@
 """Who makes a download's bytes: join one that runs, wait for a place, make, stop when all readers left."""
 
 import threading
-import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakSet
 
 from application.errors import (
     Busy,
     DownloadError,
     EngineFailed,
     ProductionCancelled,
-    ResultTooLarge,
     Stopping,
 )
+from application.places import Places
 from application.spool import Reader, Tape
 from application.telemetry import logger
+from application.watchdog import Stoppable, watched
 
 STOP_SECONDS = 5.0
-
-
-class Stoppable(Protocol):
-    """What a production can be stopped by."""
-
-    @property
-    def is_set(self) -> bool:
-        """True once it is stopped."""
-
-    def set(self) -> None:
-        """Stop it, now or before it starts."""
 
 
 class Job(Protocol):
@@ -47,70 +37,12 @@ class Job(Protocol):
         """Write everything; raise when that cannot be done."""
 
 
-class Places:
-    """Places for productions, by count and by memory, given in the order of asking."""
-
-    def __init__(self, count: int, memory: int, most_waiting: int, seconds: float) -> None:
-        self._count = count
-        self._memory = memory
-        self._budget = memory
-        self._most_waiting = most_waiting
-        self._seconds = seconds
-        self._queue: deque[object] = deque()
-        self._changed = threading.Condition()
-        self._stopping = False
-
-    def enter(self, memory: int, is_cancelled: Callable[[], bool]) -> None:
-        """Wait for a place.
-
-        Raises Busy, Stopping, ProductionCancelled, or ResultTooLarge for what can never fit.
-        """
-        if memory > self._budget:
-            needs, has = -(-memory >> 20), self._budget >> 20
-            raise ResultTooLarge(f"This dataset's rows need {needs} MiB to read; this service has {has} MiB.")
-        ticket = object()
-        deadline = time.monotonic() + self._seconds
-        with self._changed:
-            if len(self._queue) >= self._most_waiting + self._count:
-                raise Busy("Too many downloads are waiting; try again later.")
-            self._queue.append(ticket)
-            try:
-                while self._queue[0] is not ticket or self._count < 1 or self._memory < memory:
-                    self._raise_if_hopeless(deadline, is_cancelled)
-                    self._changed.wait(deadline - time.monotonic())
-                self._raise_if_hopeless(float("inf"), is_cancelled)
-                self._count -= 1
-                self._memory -= memory
-            finally:
-                self._queue.remove(ticket)
-                self._changed.notify_all()
-
-    def leave(self, memory: int) -> None:
-        """Give a place back."""
-        with self._changed:
-            self._count += 1
-            self._memory += memory
-            self._changed.notify_all()
-
-    def nudge(self, *, stop: bool = False) -> None:
-        """Make those who wait look again at whether they still want to."""
-        with self._changed:
-            self._stopping = self._stopping or stop
-            self._changed.notify_all()
-
-    def _raise_if_hopeless(self, deadline: float, is_cancelled: Callable[[], bool]) -> None:
-        if self._stopping:
-            raise Stopping("The service is stopping.")
-        if is_cancelled():
-            raise ProductionCancelled("The download was cancelled.")
-        if time.monotonic() >= deadline:
-            raise Busy("No place for this download became free in time; try again later.")
-
-
 class Productions:
     """Every download that is being made or kept, by its ETag; one production serves all who ask for one."""
 
-    def __init__(self, places: Places, folder: Path | None, keep_result: int, quota: int) -> None:
+    def __init__(
+        self, places: Places, folder: Path | None, keep_result: int, quota: int, stall_seconds: float
+    ) -> None:
         self._places = places
         self._folder = folder
         # Without a folder a tape holds its window only, and memory is no place to keep results.
@@ -119,6 +51,9 @@ class Productions:
         self._tapes: OrderedDict[str, Tape] = OrderedDict()
         self._running: dict[Tape, tuple[Stoppable, threading.Thread]] = {}
         self._lock = threading.Lock()
+        self._stall_seconds = stall_seconds
+        # Also those that are no longer kept but still read.
+        self._alive: WeakSet[Tape] = WeakSet()
         self._stopping = False
 
     def join(self, key: str, make: Callable[[], Job]) -> Reader:
@@ -127,8 +62,7 @@ class Productions:
         Raises Stopping. Every other failure comes out of the reader.
         """
         with self._lock:
-            if self._stopping:
-                raise Stopping("The service is stopping.")
+            self.check()
             tape = self._tapes.get(key)
             if tape and (reader := tape.open()):
                 self._tapes.move_to_end(key)
@@ -147,6 +81,7 @@ class Productions:
                 target=self._produce, args=(key, tape, job), name="production", daemon=True
             )
             self._tapes[key] = tape
+            self._alive.add(tape)
             self._running[tape] = (job.cancellation, thread)
         try:
             thread.start()
@@ -162,19 +97,35 @@ class Productions:
             tape = self._tapes.get(key)
             return tape.open() if tape and tape.done else None
 
+    def drain(self) -> None:
+        """Take no more requests; what runs goes on."""
+        self._stopping = True
+
+    def abort(self) -> None:
+        """Break every reader off, those of whole results too, and close."""
+        for tape in list(self._alive):
+            tape.stop(Stopping("The service is stopping."))
+        self.close()
+
+    def check(self) -> None:
+        """Raise Stopping where nothing new is begun any more."""
+        if self._stopping:
+            raise Stopping("The service is stopping.")
+
     def close(self) -> None:
-        """Stop every production and free every tape; their readers see a failure, never a clean end."""
+        """Stop every production; its readers see a failure, never a clean end. Free what nobody reads."""
         with self._lock:
             self._stopping = True
             running = list(self._running.items())
-            tapes = list(self._tapes.values())
+            tapes = list(self._alive)
             self._tapes.clear()
-        for tape, (cancellation, _) in running:
+        for _, (cancellation, _) in running:
             cancellation.set()
-            # A producer that waits for a slow reader sees no cancellation.
-            tape.stop(Stopping("The service is stopping."))
         self._places.nudge(stop=True)
         for tape in tapes:
+            if not tape.done:
+                # A producer that waits for a slow reader sees no cancellation.
+                tape.stop(Stopping("The service is stopping."))
             tape.close()
         for _, (_, thread) in running:
             # A thread that is inside the engine when the interpreter ends aborts the process.
@@ -185,7 +136,8 @@ class Productions:
         try:
             self._places.enter(job.memory, lambda: job.cancellation.is_set)
             try:
-                job.run(tape)
+                with watched(tape, job.cancellation, self._stall_seconds):
+                    job.run(tape)
             finally:
                 self._places.leave(job.memory)
             if job.cancellation.is_set:

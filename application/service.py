@@ -7,7 +7,8 @@ from application.catalogue import Catalogue
 from application.download import Downloads
 from application.engine import Engine
 from application.errors import ConfigurationError
-from application.production import Places, Productions
+from application.places import Places
+from application.production import Productions
 from application.settings import Settings
 from application.storage import open_storage
 from application.storage.base import Storage
@@ -33,6 +34,13 @@ class Service:
         """See that storage and engine answer; raises StorageUnavailable or EngineFailed."""
         self.storage.head("ready-check.parquet")
         self.engine.check()
+
+    def drain(self) -> None:
+        """Begin no more downloads; what runs has the grace period, and is broken off after it."""
+        self.productions.drain()
+        timer = threading.Timer(self.settings.grace_seconds, self.productions.abort)
+        timer.daemon = True
+        timer.start()
 
     def close(self) -> None:
         """Stop what runs and free what is held."""
@@ -68,7 +76,13 @@ def open_service(settings: Settings) -> Service:
         settings.production_queue,
         settings.production_queue_seconds,
     )
-    productions = Productions(places, settings.spool_dir, settings.spool_max_result, settings.spool_max_bytes)
+    productions = Productions(
+        places,
+        settings.spool_dir,
+        settings.spool_max_result,
+        settings.spool_max_bytes,
+        settings.production_stall_seconds,
+    )
     downloads = Downloads(storage, catalogue, engine, productions, settings.duckdb_threads)
     logger.info("service: download-lambda, %s", settings.environment)
     logger.info("bucket: %s", storage.description)
@@ -116,6 +130,12 @@ class Services:
         self._settings = self._given or Settings()
         self._in_lifespan = True
         self.get()
+
+    def drain(self) -> None:
+        """The process was told to stop: new downloads are refused."""
+        service = self._service
+        if service:
+            service.drain()
 
     def stop(self) -> None:
         """End a lifespan."""

@@ -42,6 +42,7 @@ class Tape:
         self._ended = False  # nothing is written from then on, so the segments can be closed
         self._hash = hashlib.sha256()
         self.size = 0
+        self.rows = 0  # counted by the producer
         self.done = False
         self.blocked = False  # the producer waits for a reader: what is not whole by now never fits
         self.failure: BaseException | None = None
@@ -165,6 +166,11 @@ class Reader:
     def size(self) -> int | None:
         """All bytes of the result, once they are whole."""
         return self._tape.size if self._tape.done else None
+
+    @property
+    def rows(self) -> int | None:
+        """All rows of the result, once they are whole."""
+        return self._tape.rows if self._tape.done else None
 
     @property
     def digest(self) -> bytes | None:

@@ -19,7 +19,8 @@ from application.errors import (
     ResultTooLarge,
     Stopping,
 )
-from application.production import Places, Productions
+from application.places import Places
+from application.production import Productions
 from application.spool import Reader, Tape
 
 SEGMENT = 4096
@@ -104,8 +105,9 @@ def house(tmp_path: Path) -> Iterator[Maker]:
         folder: Path | None = tmp_path,
         keep: int = MEBIBYTE,
         quota: int = 4 * MEBIBYTE,
+        stall: float = PATIENCE,
     ) -> Productions:
-        made.append(Productions(given or places(), folder, keep, quota))
+        made.append(Productions(given or places(), folder, keep, quota, stall))
         return made[-1]
 
     yield make

@@ -11,6 +11,7 @@ from application.compression import choose_coding
 from application.download import Plan
 from application.download import Request as DownloadRequest
 from application.errors import ParameterProblem, QueryInvalid
+from application.formats import FORMATS
 from application.service import Service, Services
 
 MOST_PARAMETERS = 1000
@@ -33,11 +34,8 @@ def development_only(request: Request) -> None:
         raise HTTPException(404)
 
 
-def download_request(request: Request, dataset: str, extension: str) -> DownloadRequest:
-    """Path and query string as text, all parameters kept; the coding by Accept-Encoding.
-
-    Raises QueryInvalid where it is no UTF-8, and CodingUnacceptable.
-    """
+def parameters(request: Request) -> tuple[tuple[str, str], ...]:
+    """The query string as text, all parameters kept; raises QueryInvalid where it is no UTF-8."""
     try:
         pairs = parse_qsl(
             request.scope["query_string"].decode("ascii"),
@@ -51,8 +49,16 @@ def download_request(request: Request, dataset: str, extension: str) -> Download
         raise QueryInvalid(
             [ParameterProblem("", f"there are more than {MOST_PARAMETERS} parameters")]
         ) from None
+    return tuple(pairs)
+
+
+def download_request(request: Request, dataset: str, extension: str) -> DownloadRequest:
+    """Path and query string as text; the coding by Accept-Encoding.
+
+    Raises QueryInvalid and CodingUnacceptable.
+    """
     coding = choose_coding(request.headers.get("accept-encoding"))
-    return DownloadRequest(dataset, extension, tuple(pairs), coding)
+    return DownloadRequest(dataset, extension, parameters(request), coding)
 
 
 RequestedDownload = Annotated[DownloadRequest, Depends(download_request)]
@@ -61,7 +67,30 @@ CurrentService = Annotated[Service, Depends(service)]
 
 def plan(current: CurrentService, requested: RequestedDownload) -> Plan:
     """The download asked for; in FastAPI's threads, so that slow storage takes none from the readers."""
+    current.productions.check()
     return current.downloads.plan(requested)
 
 
 PlannedDownload = Annotated[Plan, Depends(plan)]
+
+
+def manifest_request(request: Request, dataset: str) -> DownloadRequest:
+    """The uncoded download that a manifest is of; raises QueryInvalid unless `format` is there once."""
+    pairs = parameters(request)
+    formats = [value for name, value in pairs if name == "format"]
+    if len(formats) != 1 or not formats[0]:
+        problem = ParameterProblem("format", f"say once which format, such as format={next(iter(FORMATS))}")
+        raise QueryInvalid([problem])
+    return DownloadRequest(dataset, formats[0], tuple(pair for pair in pairs if pair[0] != "format"))
+
+
+RequestedManifest = Annotated[DownloadRequest, Depends(manifest_request)]
+
+
+def manifest_plan(current: CurrentService, requested: RequestedManifest) -> Plan:
+    """The download that a manifest is of, planned; in FastAPI's threads, as a download's."""
+    current.productions.check()
+    return current.downloads.plan(requested)
+
+
+PlannedManifest = Annotated[Plan, Depends(manifest_plan)]

@@ -41,6 +41,7 @@ PROBLEMS: dict[type[errors.DownloadError], Problem] = {
     errors.ResultTooLarge: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "result-too-large"),
     errors.ProductionCancelled: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "cancelled", retry=True),
     errors.ProductionStalled: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "storage-stalled", retry=True),
+    errors.ClientStalled: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "client-stalled", retry=True),
     errors.Stopping: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "stopping", retry=True),
 }
 

@@ -2,25 +2,24 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Coroutine
 from email.utils import format_datetime
-from typing import Any
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from application.api.conditional import Validators, is_not_modified, wanted_range
+from application.api.leaving import unless_gone
 from application.compression import IDENTITY
 from application.download import Downloads, Plan, Request
+from application.errors import ClientStalled
 from application.native import ObjectReader
 from application.spool import Reader
 from application.telemetry import logger
 
-READ_BYTES = 1 << 20
-# 200 stalled clients cost 423 MB with sends of 1 MB and 42 MB with these (docs/architecture.md).
-SEND_BYTES = 64 << 10
+# Read and sent in one piece: it is what a stalled client holds (docs/performance.md).
+PIECE_BYTES = 64 << 10
 MISSING_FIELDS_BYTES = 2048
 
 
@@ -31,7 +30,14 @@ class DownloadResponse(Response):
     """
 
     def __init__(
-        self, downloads: Downloads, request: Request, plan: Plan, *, max_age: int, whole: bool
+        self,
+        downloads: Downloads,
+        request: Request,
+        plan: Plan,
+        *,
+        max_age: int,
+        whole: bool,
+        stall_seconds: float,
     ) -> None:
         super().__init__()
         self._downloads = downloads
@@ -39,6 +45,7 @@ class DownloadResponse(Response):
         self._plan = plan
         self._max_age = max_age
         self._whole = whole
+        self._stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -50,7 +57,8 @@ class DownloadResponse(Response):
         else:
             # An abort to an HTTP/1.0 client is a clean end to it: there, too, the whole comes first.
             whole = self._whole or scope["http_version"] == "1.0"
-            await self._until_gone(self._stream(headers, send, whole=whole), receive)
+            if not await unless_gone(self._stream(headers, send, whole=whole), receive):
+                logger.info("%s: the client left", self._plan.filename)
 
     async def _answer_head(self, send: Send) -> None:
         reader = self._downloads.finished(self._plan)
@@ -61,23 +69,8 @@ class DownloadResponse(Response):
         await self._start(send, 200, self._plan, known)
         await send({"type": "http.response.body", "body": b""})
 
-    async def _until_gone(self, streaming: Coroutine[Any, Any, None], receive: Receive) -> None:
-        """Send until the end, or until the client leaves: then nobody waits for the producer any more."""
-        sending = asyncio.create_task(streaming)
-        leaving = asyncio.create_task(_disconnected(receive))
-        try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done():
-                logger.info("%s: the client left", self._plan.filename)
-        finally:
-            leaving.cancel()
-            sending.cancel()
-            results = await asyncio.gather(sending, leaving, return_exceptions=True)
-        failure = results[0]
-        if isinstance(failure, Exception):
-            raise failure
-
-    async def _stream(self, headers: Headers, send: Send, *, whole: bool) -> None:
+    async def _stream(self, headers: Headers, send: Send, *, whole: bool) -> bool:
+        """Send everything; True at its end."""
         status, known = 200, dict[str, str]()
 
         def narrow(plan: Plan, reader: Reader | ObjectReader) -> None:
@@ -94,11 +87,18 @@ class DownloadResponse(Response):
         plan, reader = await self._downloads.start(self._request, self._plan, narrow, whole=whole)
         with reader:
             await self._start(send, status, plan, known)
-            while data := await reader.read(READ_BYTES):
-                for start in range(0, len(data), SEND_BYTES):
-                    body = data[start : start + SEND_BYTES]
-                    await send({"type": "http.response.body", "body": body, "more_body": True})
+            while body := await reader.read(PIECE_BYTES):
+                await self._send(send, {"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+        return True
+
+    async def _send(self, send: Send, message: Message) -> None:
+        """Send, or give up on a client that takes nothing for too long."""
+        try:
+            async with asyncio.timeout(self._stall_seconds):
+                await send(message)
+        except TimeoutError:
+            raise ClientStalled("The client took nothing for too long.") from None
 
     async def _start(self, send: Send, status: int, plan: Plan, known: dict[str, str]) -> None:
         headers = {
@@ -143,8 +143,3 @@ def _whole_headers(reader: Reader | ObjectReader) -> dict[str, str]:
 
 def _validators(plan: Plan) -> Validators:
     return Validators(plan.e_tag, plan.dataset.last_modified)
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        continue

@@ -1,15 +1,27 @@
 """The handlers: each says what it takes and what it gives."""
 
 import asyncio
+from email.utils import format_datetime
 from typing import Any
 
 from fastapi import APIRouter, Depends
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from application.api.dependencies import CurrentService, PlannedDownload, RequestedDownload, development_only
+from application.api.conditional import Validators, is_not_modified
+from application.api.dependencies import (
+    CurrentService,
+    PlannedDownload,
+    PlannedManifest,
+    RequestedDownload,
+    RequestedManifest,
+    development_only,
+)
+from application.api.leaving import unless_gone
 from application.api.responses import DownloadResponse
+from application.download import Plan
+from application.manifest import make_manifest, manifest_e_tag
 
 SERVICE = "download-lambda"
 
@@ -66,5 +78,40 @@ async def download(
     """A dataset's rows in a format; every query parameter is a filter or one of the named ones."""
     settings = current.settings
     return DownloadResponse(
-        current.downloads, requested, planned, max_age=settings.cache_max_age, whole=settings.whole_results
+        current.downloads,
+        requested,
+        planned,
+        max_age=settings.cache_max_age,
+        whole=settings.whole_results,
+        stall_seconds=settings.client_stall_seconds,
     )
+
+
+@downloads.head("/datasets/{dataset}/manifest", include_in_schema=False)
+@downloads.get("/datasets/{dataset}/manifest")
+async def manifest(
+    request: Request, current: CurrentService, requested: RequestedManifest, planned: PlannedManifest
+) -> Response:
+    """What a download is, by `format` and the download's own parameters: ETag, rows, bytes, SHA-256."""
+    max_age = current.settings.cache_max_age
+    validators = Validators(manifest_e_tag(planned), planned.dataset.last_modified)
+    if is_not_modified(request.headers, validators):
+        return Response(status_code=304, headers=_manifest_headers(planned, max_age))
+    if request.method == "HEAD":
+        response = Response(headers=_manifest_headers(planned, max_age), media_type="application/json")
+        # Nothing was made, so nobody knows it.
+        del response.headers["content-length"]
+        return response
+    made = await unless_gone(make_manifest(current.downloads, requested, planned), request.receive)
+    if made is None:
+        return Response()  # to nobody
+    return JSONResponse(made.to_json(), headers=_manifest_headers(made.plan, max_age))
+
+
+def _manifest_headers(plan: Plan, max_age: int) -> dict[str, str]:
+    return {
+        "ETag": f'"{manifest_e_tag(plan)}"',
+        "Last-Modified": format_datetime(plan.dataset.last_modified, usegmt=True),
+        "Cache-Control": f"public, max-age={max_age}",
+        "X-Content-Type-Options": "nosniff",
+    }

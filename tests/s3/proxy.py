@@ -1,6 +1,7 @@
 """A TCP proxy that counts the bytes that come back through it."""
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,11 +18,19 @@ class CountingProxy:
         self._open: list[socket.socket] = []
         self._lock = threading.Lock()
         self.received = 0
+        self.flowing = threading.Event()
+        self.flowing.set()
+        self._held_at = sys.maxsize
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def hold_after(self, count: int) -> None:
+        """Let nothing through, without a word, once this many bytes have come back."""
+        self._held_at = self.received + count
+
     def close(self) -> None:
         """Take no more connections and end those that there are."""
+        self.flowing.set()
         # On Linux close alone does not wake a thread that waits in accept or recv.
         for connection in (self._listener, *self._open):
             with suppress(OSError):
@@ -40,9 +49,12 @@ class CountingProxy:
     def _pass_on(self, source: socket.socket, sink: socket.socket, is_counted: bool) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 16):
+                self.flowing.wait()
                 if is_counted:
                     with self._lock:
                         self.received += len(data)
+                        if self.received >= self._held_at:
+                            self.flowing.clear()
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
 

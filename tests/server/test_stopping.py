@@ -1,0 +1,147 @@
+"""What ends a download from outside: a stop, a client that takes nothing, storage that gives nothing."""
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.s3.proxy import counting_proxy
+from tests.s3.server import s3_server
+from tests.server import tables
+from tests.server.serving import SECONDS, eventually, productions, serving, serving_folder
+
+
+@contextmanager
+def process(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """The command `serve` in a process of its own, and its port."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DATASET_"))}
+    with subprocess.Popen(
+        [sys.executable, "-m", "application", "serve", "--port", "0"],
+        env={**clean, "DATASET_BUCKET": folder.as_uri(), "DATASET_PREFIX": "", **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr is not None
+        try:
+            port = next(int(found[1]) for line in running.stderr if (found := re.search(r":(\d+) \(", line)))
+            drain = threading.Thread(target=running.stderr.read, daemon=True)
+            drain.start()
+            yield running, port
+        finally:
+            running.kill()
+            running.wait(SECONDS)
+            drain.join(SECONDS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    tables.write(tables.large(24), tmp_path / "large.parquet")
+    return tmp_path
+
+
+def test_at_a_stop_a_running_download_finishes_and_new_ones_are_refused(folder: Path) -> None:
+    with process(folder) as (running, port):
+        kept = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+        kept.request("GET", "/health")
+        kept.getresponse().read()
+        with httpx2.stream("GET", f"http://127.0.0.1:{port}/large.json", timeout=SECONDS) as response:
+            pieces = response.iter_bytes()
+            body = next(pieces)
+            running.send_signal(signal.SIGTERM)
+            eventually(lambda: refuses(port))
+            # The server has closed what was idle: nothing is half begun.
+            assert kept.sock.recv(1) == b""
+            kept.close()
+            body += b"".join(pieces)
+        assert body.count(b"\n") == 24 * tables.GROUP_ROWS - 1
+        assert body.endswith(b"]\n") or body.endswith(b"]")
+        running.wait(SECONDS)
+
+
+def refuses(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return True
+    return False
+
+
+def test_after_the_grace_period_what_is_left_breaks_off(folder: Path) -> None:
+    with process(folder, GRACE_SECONDS="0.5") as (running, port):
+        with httpx2.stream("GET", f"http://127.0.0.1:{port}/large.json", timeout=SECONDS) as response:
+            pieces = response.iter_raw()
+            next(pieces)
+            running.send_signal(signal.SIGTERM)
+            eventually(lambda: refuses(port))
+            threading.Event().wait(1.5)  # longer than the grace period, while nothing is read
+            with pytest.raises(httpx2.RemoteProtocolError):
+                for _ in pieces:
+                    pass
+        assert running.wait(SECONDS) is not None
+
+
+def test_a_client_that_takes_nothing_is_dropped(folder: Path) -> None:
+    with serving_folder(folder, client_stall_seconds=0.5, spool_max_result=1 << 20) as served:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(SECONDS)
+            client.connect(("127.0.0.1", served.port))
+            client.sendall(b"GET /large.csv HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert eventually(lambda: productions() == 1)
+            assert eventually(lambda: productions() == 0)
+            data = b""
+            try:
+                while piece := client.recv(1 << 20):
+                    data += piece
+            except ConnectionError:
+                pass
+        assert data
+        assert not data.endswith(b"0\r\n\r\n")
+        assert served.get("/health").status_code == 200
+
+
+def test_storage_that_stops_in_the_middle_ends_the_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATESTKEY00001")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-of-the-tests")
+    tables.write(tables.large(24), tmp_path / "bucket" / "large.parquet")
+    with (
+        s3_server(tmp_path, "AKIATESTKEY00001", "a-secret-of-the-tests") as endpoint,
+        counting_proxy(endpoint) as proxy,
+        serving(
+            dataset_bucket="bucket",
+            dataset_prefix="",
+            aws_region="eu-west-2",
+            aws_endpoint_url=proxy.url,
+            production_stall_seconds=1.0,
+        ) as served,
+    ):
+        served.client.head("/large.csv")
+        proxy.hold_after(1 << 20)
+        try:
+            answer = served.get("/large.csv")
+        except httpx2.RemoteProtocolError:
+            return
+        finally:
+            proxy.close()
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage-stalled")
+
+
+def test_a_stopping_service_refuses_new_downloads_by_name(folder: Path) -> None:
+    with serving_folder(folder) as served:
+        served.services.drain()
+        refused = served.get("/large.csv")
+        assert (refused.status_code, refused.json()["code"]) == (503, "stopping")
+        assert refused.headers["retry-after"]
+        assert served.get("/health").status_code == 200

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     production_stall_seconds: float = Field(default=120.0, gt=0)
     client_stall_seconds: float = Field(default=120.0, gt=0)
     grace_seconds: float = Field(default=25.0, ge=0)
+    native_redirect_seconds: int = Field(default=0, ge=0, le=604800)
     whole_results: bool = Field(default_factory=lambda: "AWS_LAMBDA_FUNCTION_NAME" in os.environ)
     log_level: str = "INFO"
 

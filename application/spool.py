@@ -116,26 +116,21 @@ class Tape:
                 if self.size < self._keep:
                     return
                 slowest = min((reader.position for reader in self._readers), default=self.size)
-                self._free_before(slowest)
+                # Only a tape past what may be kept loses its start; then it takes no new readers.
+                self._free(slowest // self._segment_bytes)
                 self.blocked = self.size - slowest >= self._window
                 if not self.blocked:
                     return
                 self._changed.ring()
                 self._changed.wait()
 
-    def _free_before(self, position: int) -> None:
-        # Only a tape past what may be kept loses its start; from then on it takes no new readers.
-        for index in range(position // self._segment_bytes):
-            segment = self._segments[index]
-            if segment is not None:
-                segment.close()
-                self._segments[index] = None
-
     def _free_unused(self) -> None:
         """Free all that nobody writes, reads or will read."""
-        if not self._ended or self._readers or not (self._closed or self.failure):
-            return
-        for index, segment in enumerate(self._segments):
+        if self._ended and not self._readers and (self._closed or self.failure):
+            self._free(len(self._segments))
+
+    def _free(self, count: int) -> None:
+        for index, segment in enumerate(self._segments[:count]):
             if segment is not None:
                 segment.close()
                 self._segments[index] = None

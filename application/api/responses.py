@@ -1,6 +1,7 @@
 """A planned download as an ASGI response: when headers go out, how bytes follow, how it ends."""
 
 import asyncio
+import json
 from base64 import b64encode
 from email.utils import format_datetime
 from urllib.parse import quote
@@ -118,6 +119,12 @@ class DownloadResponse(Response):
         headers |= known
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})
+
+
+def redirect_response(url: str) -> Response:
+    """To a signed address, which is not to be kept; with a body, for empty ones have hung behind Lambda."""
+    body = json.dumps({"location": url})
+    return Response(body, 307, {"Location": url, "Cache-Control": "no-store"}, media_type="application/json")
 
 
 def missing_fields(names: tuple[str, ...]) -> str:

@@ -19,7 +19,7 @@ from application.api.dependencies import (
     development_only,
 )
 from application.api.leaving import unless_gone
-from application.api.responses import DownloadResponse
+from application.api.responses import DownloadResponse, redirect_response
 from application.download import Plan
 from application.manifest import make_manifest, manifest_e_tag
 
@@ -73,10 +73,17 @@ downloads = APIRouter()
 @downloads.head("/dataset/{dataset}.{extension}", include_in_schema=False)
 @downloads.get("/dataset/{dataset}.{extension}")
 async def download(
-    current: CurrentService, requested: RequestedDownload, planned: PlannedDownload
-) -> DownloadResponse:
+    request: Request, current: CurrentService, requested: RequestedDownload, planned: PlannedDownload
+) -> Response:
     """A dataset's rows in a format; every query parameter is a filter or one of the named ones."""
     settings = current.settings
+    validators = Validators(planned.e_tag, planned.dataset.last_modified)
+    is_wanted = request.method == "GET" and not is_not_modified(request.headers, validators)
+    if planned.is_native and settings.native_redirect_seconds and is_wanted:
+        path = planned.dataset.objects[0].path
+        url = await asyncio.to_thread(current.storage.presign, path, settings.native_redirect_seconds)
+        if url:
+            return redirect_response(url)
     return DownloadResponse(
         current.downloads,
         requested,

@@ -133,3 +133,22 @@ def test_refused_credentials_make_storage_unavailable_and_stay_secret(
     assert response.status_code == 503
     assert "a-wrong-secret" not in response.text
     assert KEY not in response.text
+
+
+def test_by_setting_the_stored_file_is_a_redirect_to_where_it_lies(bucket: Bucket) -> None:
+    with serving(
+        dataset_bucket="bucket",
+        aws_endpoint_url=bucket.proxy.url,
+        aws_region="eu-west-2",
+        native_redirect_seconds=60,
+    ) as redirecting:
+        answer = redirecting.get("/sample.parquet")
+        assert answer.status_code == 307
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.json() == {"location": answer.headers["location"]}
+        stored = redirecting.get(answer.headers["location"])
+        assert stored.content == (bucket.folder / "sample.parquet").read_bytes()
+        assert redirecting.client.head("/sample.parquet").status_code == 200
+        assert redirecting.get("/sample.parquet?organisation-entity=org-1").status_code == 200
+        again = {"if-none-match": redirecting.client.head("/sample.parquet").headers["etag"]}
+        assert redirecting.get("/sample.parquet", headers=again).status_code == 304

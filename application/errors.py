@@ -13,6 +13,8 @@ DownloadError
 ├── EngineFailed              DuckDB failed on this query
 ├── Busy                      no place became free in time
 ├── ResultTooLarge            the result or a row does not fit this place
+├── SpoolFull                 the spool's folder has no space left
+├── DeadlineExceeded          the production takes longer than one may
 ├── ProductionCancelled       every reader left
 ├── ClientStalled             the client takes nothing for too long
 ├── ProductionStalled         storage gave nothing for too long
@@ -88,6 +90,14 @@ class Busy(DownloadError):
 
 class ResultTooLarge(DownloadError):
     """The result, or a single vector of its rows, does not fit the memory or disk there is."""
+
+
+class SpoolFull(DownloadError):
+    """The spool's folder has no space left, and nothing in it can be dropped."""
+
+
+class DeadlineExceeded(DownloadError):
+    """The production takes longer than one may."""
 
 
 class ProductionCancelled(DownloadError):

@@ -41,7 +41,14 @@ class Productions:
     """Every download that is being made or kept, by its ETag; one production serves all who ask for one."""
 
     def __init__(
-        self, places: Places, folder: Path | None, keep_result: int, quota: int, stall_seconds: float
+        self,
+        places: Places,
+        folder: Path | None,
+        keep_result: int,
+        quota: int,
+        *,
+        stall_seconds: float,
+        most_seconds: float,
     ) -> None:
         self._places = places
         self._folder = folder
@@ -52,6 +59,7 @@ class Productions:
         self._running: dict[Tape, tuple[Stoppable, threading.Thread]] = {}
         self._lock = threading.Lock()
         self._stall_seconds = stall_seconds
+        self._most_seconds = most_seconds
         # Also those that are no longer kept but still read.
         self._alive: WeakSet[Tape] = WeakSet()
         self._stopping = False
@@ -73,7 +81,7 @@ class Productions:
                 job.cancellation.set()
                 self._places.nudge()
 
-            tape = Tape(self._folder, self._keep_result, stop)
+            tape = Tape(self._folder, self._keep_result, stop, self._make_room)
             first = tape.open()
             if first is None:  # pragma: no cover - a new tape always has its first byte ahead
                 raise EngineFailed("A new tape took no reader.")
@@ -136,7 +144,7 @@ class Productions:
         try:
             self._places.enter(job.memory, lambda: job.cancellation.is_set)
             try:
-                with watched(tape, job.cancellation, self._stall_seconds):
+                with watched(tape, job.cancellation, self._stall_seconds, self._most_seconds):
                     job.run(tape)
             finally:
                 self._places.leave(job.memory)
@@ -170,7 +178,8 @@ class Productions:
         """Keep a whole tape and what else the quota has place for, oldest unused first out."""
         with self._lock:
             dropped = []
-            if self._tapes.get(key) is not tape or tape.size > min(self._keep_result, self._quota):
+            fits = tape.has_start and tape.size <= min(self._keep_result, self._quota)
+            if self._tapes.get(key) is not tape or not fits:
                 self._drop(key, tape)
                 dropped.append(tape)
             done = [(name, kept) for name, kept in self._tapes.items() if kept.done or kept is tape]
@@ -182,6 +191,15 @@ class Productions:
                 dropped.append(self._tapes.pop(name))
         for kept in dropped:
             kept.close()
+
+    def _make_room(self) -> bool:
+        """Drop the kept tape that is unused for longest, if there is one: the folder is full."""
+        with self._lock:
+            oldest = next((key for key, tape in self._tapes.items() if tape.done), None)
+            tape = None if oldest is None else self._tapes.pop(oldest)
+        if tape is not None:
+            tape.close()
+        return tape is not None
 
 
 def _unexpected(error: BaseException) -> DownloadError:

@@ -1,5 +1,6 @@
 """The parts of one running service, made from its settings; opened at first use, closed together."""
 
+import shutil
 import threading
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from application.errors import ConfigurationError
 from application.places import Places
 from application.production import Productions
 from application.settings import Settings
+from application.spool import is_in_memory
 from application.storage import open_storage
 from application.storage.base import Storage
 from application.telemetry import configure_logging, logger
@@ -80,14 +82,24 @@ def open_service(settings: Settings) -> Service:
         places,
         settings.spool_dir,
         settings.spool_max_result,
-        settings.spool_max_bytes,
-        settings.production_stall_seconds,
+        _quota(settings),
+        stall_seconds=settings.production_stall_seconds,
+        most_seconds=settings.production_seconds,
     )
     downloads = Downloads(storage, catalogue, engine, productions, settings.duckdb_threads)
     logger.info("service: download-lambda, %s", settings.environment)
     logger.info("bucket: %s", storage.description)
     logger.info("engine: %s", engine.description)
+    if settings.spool_dir and is_in_memory(settings.spool_dir):
+        logger.warning("spool: SPOOL_DIR is in memory: what lies there is not free for anything else")
     return Service(settings, storage, engine, catalogue, productions, downloads)
+
+
+def _quota(settings: Settings) -> int:
+    """Bytes of results to keep: never more than half of the disk, which DuckDB and what runs need too."""
+    if not settings.spool_dir:
+        return 0
+    return min(settings.spool_max_bytes, shutil.disk_usage(settings.spool_dir).total // 2)
 
 
 class Services:

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     spool_dir: Path | None = Path(gettempdir())
     spool_max_bytes: int = Field(default=2048 * MEBIBYTE, ge=0)
     spool_max_result: int = Field(default=512 * MEBIBYTE, ge=0)
+    production_seconds: float = Field(default=900.0, gt=0)
     production_stall_seconds: float = Field(default=120.0, gt=0)
     client_stall_seconds: float = Field(default=120.0, gt=0)
     grace_seconds: float = Field(default=25.0, ge=0)

@@ -1,4 +1,7 @@
-"""Ends a production that makes nothing for too long: an interrupt does not break a stalled S3 body."""
+"""Ends a production that makes nothing for too long, or takes too long: an interrupt alone does not.
+
+A query that waits for a stalled S3 body hears no interrupt, so the tape's readers are told at once.
+"""
 
 import threading
 import time
@@ -6,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from application.errors import ProductionStalled
+from application.errors import DeadlineExceeded, DownloadError, ProductionStalled
 from application.spool import Tape
 
 
@@ -22,21 +25,37 @@ class Stoppable(Protocol):
 
 
 @contextmanager
-def watched(tape: Tape, cancellation: Stoppable, seconds: float) -> Iterator[None]:
-    """While a producer writes this tape, stop it and tell its readers if nothing comes for ``seconds``.
+def watched(tape: Tape, cancellation: Stoppable, stall_seconds: float, most_seconds: float) -> Iterator[None]:
+    """While a producer writes this tape, stop it and tell its readers if it stalls or takes too long.
 
-    A producer that waits for a slow reader is not stalled.
+    What a producer waits for a slow reader counts for neither.
     """
     over = threading.Event()
+    pause = min(stall_seconds / 4, most_seconds / 4, 1.0)
 
     def watch() -> None:
-        size, since = tape.size, time.monotonic()
-        while not over.wait(min(seconds / 4, 1.0)):
-            if tape.size != size or tape.blocked:
-                size, since = tape.size, time.monotonic()
-            elif time.monotonic() - since > seconds:
+        size = -1
+        silent = worked = 0.0
+        last = time.monotonic()
+        while not over.wait(pause):
+            passed, last = time.monotonic() - last, time.monotonic()
+            if tape.blocked:
+                silent = 0.0
+                continue
+            worked += passed
+            silent = silent + passed if tape.size == size else 0.0
+            size = tape.size
+            failure: DownloadError | None = None
+            if silent > stall_seconds:
+                failure = ProductionStalled("The dataset's storage gave nothing for too long.")
+            elif worked > most_seconds:
+                failure = DeadlineExceeded(
+                    f"This download takes more than the {most_seconds:g} s that making one may take; "
+                    "ask for less of it."
+                )
+            if failure:
                 cancellation.set()
-                tape.stop(ProductionStalled("The dataset's storage gave nothing for too long."))
+                tape.stop(failure)
                 return
 
     threading.Thread(target=watch, name="watchdog", daemon=True).start()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from application import spool
 from application.errors import (
     Busy,
     DatasetChanged,
+    DeadlineExceeded,
     DownloadError,
     EngineFailed,
     ProductionCancelled,
@@ -80,9 +80,9 @@ class Work:
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SEGMENT_BYTES", "MEMORY_SEGMENT_BYTES"):
-        monkeypatch.setattr(spool, name, SEGMENT)
+        monkeypatch.setattr(f"application.spool.segments.{name}", SEGMENT)
     for name in ("WINDOW_BYTES", "MEMORY_WINDOW_BYTES"):
-        monkeypatch.setattr(spool, name, WINDOW)
+        monkeypatch.setattr(f"application.spool.tape.{name}", WINDOW)
 
 
 def places(
@@ -106,8 +106,11 @@ def house(tmp_path: Path) -> Iterator[Maker]:
         keep: int = MEBIBYTE,
         quota: int = 4 * MEBIBYTE,
         stall: float = PATIENCE,
+        most: float = PATIENCE,
     ) -> Productions:
-        made.append(Productions(given or places(), folder, keep, quota, stall))
+        made.append(
+            Productions(given or places(), folder, keep, quota, stall_seconds=stall, most_seconds=most)
+        )
         return made[-1]
 
     yield make
@@ -457,3 +460,22 @@ def test_stopping_lets_those_who_have_the_whole_read_it(house: Maker) -> None:
     with productions.join("key", never) as reader:
         productions.close()
         assert rest(reader) == b"whole"
+
+
+def test_a_production_past_its_deadline_is_stopped_and_told(house: Maker) -> None:
+    productions = house(most=0.2)
+    work = Work(hold=True)
+    with productions.join("key", lambda: work) as reader:
+        assert reader.read_blocking(1) == b"t"
+        with pytest.raises(DeadlineExceeded, match=r"0\.2 s"):
+            reader.read_blocking(1)
+    assert work.over.wait(PATIENCE)
+
+
+def test_waiting_for_a_slow_reader_does_not_count_for_the_deadline(house: Maker) -> None:
+    productions = house(keep=0, most=0.3)
+    data = b"x" * (WINDOW + 4 * SEGMENT)
+    with productions.join("key", lambda: Work(data)) as reader:
+        until(lambda: reader._tape.blocked)
+        time.sleep(0.6)
+        assert rest(reader) == data

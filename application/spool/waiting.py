@@ -28,9 +28,9 @@ class Signal:
         for bell in bells:
             bell()
 
-    def wait(self) -> None:
-        """Wait for the next ring in a thread; with the lock held."""
-        self._condition.wait()
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait for the next ring in a thread, or for some seconds; with the lock held."""
+        self._condition.wait(seconds)
 
     async def until(self, enough: Callable[[], bool]) -> None:
         """Wait in a task until there is enough, which is asked with the lock held."""

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from application import spool
 from application.errors import DownloadError, EngineFailed, ProductionCancelled
-from application.segments import FileSegment, MemorySegment
 from application.spool import Reader, Tape
+from application.spool.segments import FileSegment, MemorySegment
 
 SEGMENT = 4096
 WINDOW = 4 * SEGMENT
@@ -27,9 +26,9 @@ pytestmark = pytest.mark.timeout(30)
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SEGMENT_BYTES", "MEMORY_SEGMENT_BYTES"):
-        monkeypatch.setattr(spool, name, SEGMENT)
+        monkeypatch.setattr(f"application.spool.segments.{name}", SEGMENT)
     for name in ("WINDOW_BYTES", "MEMORY_WINDOW_BYTES"):
-        monkeypatch.setattr(spool, name, WINDOW)
+        monkeypatch.setattr(f"application.spool.tape.{name}", WINDOW)
 
 
 @pytest.fixture(params=["files", "memory"])
@@ -135,8 +134,8 @@ def test_memory_can_be_read_while_it_grows() -> None:
     sys.setswitchinterval(1e-6)
     try:
         readers = [started(read) for _ in range(3)]
-        for _ in range(20_000):
-            segment.append(memoryview(b"\x07" * 10))
+        for turn in range(20_000):
+            segment.write(10 * turn, memoryview(b"\x07" * 10))
     finally:
         stop.set()
         sys.setswitchinterval(interval)
@@ -417,7 +416,7 @@ def test_segments_have_no_name_on_disk(
     if not has_nameless_files:
         monkeypatch.delattr(os, "O_TMPFILE")
     segment = FileSegment(tmp_path)
-    segment.append(memoryview(b"abc"))
+    segment.write(0, memoryview(b"abc"))
     assert segment.read(1, 10) == b"bc"
     assert list(tmp_path.iterdir()) == []
     segment.close()

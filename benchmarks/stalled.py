@@ -1,8 +1,8 @@
 """Measures what clients that take nothing cost, and what two columns read from a URL move.
 
 200 clients ask for wide.csv (about 200 MB) and read nothing; meanwhile the server's memory, /health and a
-small download are measured, before and during. Then DuckDB and pyarrow read two columns of wide.parquet
-by its address, through a proxy that counts bytes.
+small download are measured, before and during. Then DuckDB, pandas and pyarrow read two columns of
+wide.parquet by its address, through a proxy that counts bytes.
 """
 
 import argparse
@@ -10,15 +10,14 @@ import socket
 import statistics
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
-import duckdb
 from make_data import FOLDER, make
 from run import fetch, health, server
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tests.readers import READERS
 from tests.s3.proxy import counting_proxy
 
 SMALL = "/wide.csv?entity=1&field=entity"
@@ -62,18 +61,13 @@ def stalled(folder: Path, clients: int) -> None:
 
 
 def columns_by_url(folder: Path) -> None:
-    spec = find_spec("duckdb_extension_httpfs")
-    if spec is None or spec.origin is None:
-        raise SystemExit("duckdb-extension-httpfs is not installed")
-    extension = Path(spec.origin).parent / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
     size = (folder / "wide.parquet").stat().st_size
-    with server(folder) as running, counting_proxy(f"http://127.0.0.1:{running.port}") as proxy:
-        with duckdb.connect() as database:
-            database.execute(f"LOAD '{extension}'")
-            url = f"{proxy.url}/wide.parquet"
-            query = f"SELECT count(entity), count(reference) FROM read_parquet('{url}')"
-            found = database.execute(query).fetchone()
-        print(f"DuckDB, two columns of wide.parquet by URL: {found}, {proxy.received:,} of {size:,} bytes")
+    with server(folder) as running:
+        for name, read in READERS.items():
+            with counting_proxy(f"http://127.0.0.1:{running.port}") as proxy:
+                rows = read(f"{proxy.url}/wide.parquet", ["entity", "reference"]).num_rows
+            print(f"{name}, two columns of wide.parquet by URL: ", end="")
+            print(f"{rows:,} rows, {proxy.received:,} of {size:,} bytes")
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from application.formats.base import Chunk
-from application.formats.text import normalise
+from application.formats.text import converted, normalise, writable
 
 types = pa.types
 _OPTIONS = pyarrow.csv.WriteOptions(include_header=False)
@@ -18,7 +18,7 @@ class CsvEncoder:
         return ",".join('"' + name.replace('"', '""') + '"' for name in schema.names).encode() + b"\n"
 
     def encode(self, batch: pa.RecordBatch) -> Chunk:
-        cells = [_cells(column) for column in batch.columns]
+        cells = converted(batch, _cells)
         if len(cells) == 1:
             # To many readers a blank line is no row, so NULL is "" here.
             cells = [cells[0].cast(pa.large_string()).fill_null("")]
@@ -38,9 +38,9 @@ def _cells(column: pa.Array) -> pa.Array:
     if types.is_string_view(kind):
         return column.cast(pa.large_string())
     if types.is_date(kind):
-        return column.cast(pa.date32())
+        return writable(column.cast(pa.date32()))
     if types.is_time(kind):
-        return column
+        return writable(column)
     if types.is_dictionary(kind):
         return _cells(column.dictionary.take(column.indices))
     column = normalise(column)

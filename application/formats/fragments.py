@@ -10,14 +10,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from application.formats.text import entries, is_json, is_plain, normalise, spans
+from application.formats.text import converted, entries, is_json, is_plain, normalise, spans
 
 types = pa.types
 
 
 def lines(batch: pa.RecordBatch, lead: bytes = b"") -> bytes:
     """Return ``lead`` and one JSON object a row, each ended by a newline; no other newline is in it."""
-    columns = [normalise(column) for column in batch.columns]
+    columns = converted(batch, normalise)
     names = batch.schema.names
     if all(is_plain(column.type) for column in columns):
         return _written(columns, names, lead)

@@ -1,13 +1,24 @@
 """Arrow values as csv and json write them: dates, binary and their like become text, at any depth."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from application.errors import ColumnUnsupported
 from application.formats.base import unsupported
 
 types = pa.types
+
+# What pyarrow can write as text: the years -32767 to 32767, and times of one day.
+DAYS = (-12_687_428, 11_248_737)
+DAY_SECONDS = 86_400
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+class NoText(Exception):
+    """A value is outside what ISO 8601 text, as pyarrow writes it, can hold."""
 
 
 def check(schema: pa.Schema, extension: str) -> None:
@@ -17,6 +28,19 @@ def check(schema: pa.Schema, extension: str) -> None:
             normalise(pa.nulls(0, field.type))
         except pa.ArrowNotImplementedError as error:
             raise unsupported(field, extension) from error
+
+
+def converted(batch: pa.RecordBatch, convert: Callable[[pa.Array], pa.Array]) -> list[pa.Array]:
+    """Convert each column; raises ColumnUnsupported, which names it, for a value that has no text."""
+    columns = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            columns.append(convert(column))
+        except NoText as error:
+            raise ColumnUnsupported(
+                f"Column {name!r} has {error}; leave it out with exclude_field={name}, or choose parquet."
+            ) from error
+    return columns
 
 
 def normalise(array: pa.Array) -> pa.Array:
@@ -110,14 +134,12 @@ def _scalar(array: pa.Array) -> pa.Array:
     if types.is_timestamp(kind):
         # Dropping the zone for UTC changes no instant, and asks no zone database.
         zoned = array if kind.tz is None else array.cast(pa.timestamp(kind.unit, "UTC"))
-        text = zoned.cast(pa.string())
-        # Years past 32767, DuckDB's infinity among them, come as "<value out of range: …>".
-        dated = pc.replace_substring(text, " ", "T", max_replacements=1)
-        return pc.if_else(pc.starts_with(text, "<"), text, dated)
+        text = writable(zoned).cast(pa.string())
+        return pc.replace_substring(text, " ", "T", max_replacements=1)
     if types.is_date(kind):
-        return array.cast(pa.date32()).cast(pa.string())
+        return writable(array.cast(pa.date32())).cast(pa.string())
     if types.is_time(kind):
-        return array.cast(pa.string())
+        return writable(array).cast(pa.string())
     if types.is_duration(kind):
         return array.cast(pa.int64())
     if types.is_float16(kind):
@@ -130,6 +152,29 @@ def _scalar(array: pa.Array) -> pa.Array:
     ):
         return _encoded(array, "base64")
     raise pa.ArrowNotImplementedError(f"no text for {kind}")
+
+
+def writable(array: pa.Array) -> pa.Array:
+    """Return dates (of 32 bits), times or timestamps as they are, or raise NoText.
+
+    pyarrow would write "<value out of range: …>" of the rest, DuckDB's infinity among it.
+    """
+    kind = array.type
+    if types.is_date32(kind):
+        low, high = DAYS
+        what = "dates outside the years -32767 to 32767"
+    elif types.is_time(kind):
+        low, high = 0, DAY_SECONDS * PER_SECOND[kind.unit] - 1
+        what = "times of 24:00 or later"
+    else:
+        day = DAY_SECONDS * PER_SECOND[kind.unit]
+        low, high = DAYS[0] * day, (DAYS[1] + 1) * day - 1
+        what = "timestamps outside the years -32767 to 32767"
+    numbers = array.view(pa.int32() if kind.bit_width == 32 else pa.int64())
+    found = pc.min_max(numbers).as_py()
+    if found["min"] is not None and (found["min"] < low or found["max"] > high):
+        raise NoText(what)
+    return array
 
 
 def _encoded(array: pa.Array, coding: Literal["hex", "base64"]) -> pa.Array:

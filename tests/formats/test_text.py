@@ -181,9 +181,36 @@ def test_column_names_may_be_anything(kind: pa.DataType) -> None:
     assert list(_loads(written("json", table))[0]) == NAMES
 
 
-def test_a_moment_that_no_text_can_hold_says_so() -> None:
-    table = pa.table({"t": pa.array([2**63 - 1], pa.int64()).cast(pa.timestamp("us"))})
-    assert written("ndjson", table) == b'{"t":"<value out of range: 9223372036854775807>"}\n'
+DAY = 86_400
+LAST, FIRST = 11_248_737, -12_687_428
+EDGES = {
+    "date": (pa.int32(), pa.date32(), FIRST, LAST, "-32767-01-01", "32767-12-31"),
+    "timestamp": (
+        pa.int64(),
+        pa.timestamp("s"),
+        FIRST * DAY,
+        (LAST + 1) * DAY - 1,
+        "-32767-01-01T00:00:00",
+        "32767-12-31T23:59:59",
+    ),
+    "time": (pa.int64(), pa.time64("us"), 0, DAY * 10**6 - 1, "00:00:00.000000", "23:59:59.999999"),
+}
+
+
+@pytest.mark.parametrize("extension", TEXT)
+@pytest.mark.parametrize("kind", EDGES)
+def test_what_no_text_can_hold_is_refused_by_name_and_all_else_written(kind: str, extension: str) -> None:
+    number, type_, low, high, *shown = EDGES[kind]
+    edges = pa.array([low, None, high], number).view(type_)
+    nested = pa.ListArray.from_arrays([0, 3], edges)
+    body = written(extension, pa.table({"n": range(3), "t": edges})).decode()
+    assert all(text in body for text in shown)
+    assert all(text in written(extension, pa.table({"n": [1], "t": nested})).decode() for text in shown)
+    for outside in (low - 1, high + 1):
+        beyond = pa.array([None, outside], number).view(type_)
+        for column in (beyond, pa.ListArray.from_arrays([0, 1, 2], beyond)):
+            with pytest.raises(ColumnUnsupported, match=r"'when'.*exclude_field=when"):
+                written(extension, pa.table({"n": range(2), "when": column}))
 
 
 def test_null_and_the_empty_string_differ_in_csv() -> None:

@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from application import __version__, demo
-from application.download import Plan, Request
 from application.errors import DownloadError
 from application.native import ObjectReader
+from application.planning import Plan, Request
 from application.service import Service, open_service
 from application.settings import Settings
 from application.spool import Reader

@@ -13,6 +13,9 @@ DownloadError
 ├── EngineFailed              DuckDB failed on this query
 ├── Busy                      no place became free in time
 ├── ResultTooLarge            the result or a row does not fit this place
+│   └── AnswerTooLarge        the result can be made, but no answer here can carry it
+├── ExportPending             the result is being written to the export bucket
+├── ExportFailed              it could not be written there
 ├── SpoolFull                 the spool's folder has no space left
 ├── DeadlineExceeded          the production takes longer than one may
 ├── ProductionCancelled       every reader left
@@ -90,6 +93,18 @@ class Busy(DownloadError):
 
 class ResultTooLarge(DownloadError):
     """The result, or a single vector of its rows, does not fit the memory or disk there is."""
+
+
+class AnswerTooLarge(ResultTooLarge):
+    """The result can be made, but no answer here can carry it."""
+
+
+class ExportPending(DownloadError):
+    """The result is too large for an answer, and is being written to the export bucket."""
+
+
+class ExportFailed(DownloadError):
+    """The result is too large for an answer, and could not be written to the export bucket."""
 
 
 class SpoolFull(DownloadError):

@@ -4,8 +4,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from application.download import Downloads, Plan, Request
+from application.download import Downloads
 from application.native import ObjectReader
+from application.planning import Plan, Request
 from application.spool import Reader
 
 READ_BYTES = 1 << 20
@@ -65,7 +66,7 @@ async def make_manifest(downloads: Downloads, request: Request, plan: Plan) -> M
     ``request`` is without a coding. The bytes are read to their end, so that a result which is too
     large to keep has a manifest too. Raises what the production raises.
     """
-    plan, reader = await downloads.start(request, plan, _not_narrowed, whole=False)
+    plan, reader = await downloads.start(request, plan, _not_narrowed, None)
     with reader:
         if isinstance(reader, ObjectReader):
             digest = hashlib.sha256()

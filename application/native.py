@@ -1,11 +1,17 @@
 """A stored object as it is: the whole native Parquet, by range, every piece of one version."""
 
 import asyncio
-import math
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
+from application.errors import AnswerTooLarge
 from application.models import ObjectMeta
-from application.storage.base import Storage
+from application.spool import NO_SPACE
+from application.storage.base import CHUNK, Storage
+
+HELD_IN_MEMORY = 8 << 20
 
 
 class ObjectReader:
@@ -13,13 +19,15 @@ class ObjectReader:
 
     digest: bytes | None = None
 
-    def __init__(self, storage: Storage, meta: ObjectMeta) -> None:
+    def __init__(self, storage: Storage, meta: ObjectMeta, folder: Path | None = None) -> None:
         self._storage = storage
         self._meta = meta
+        self._folder = folder
         self.position = 0
         self._end = meta.size
         self._chunks: Iterator[bytes] | None = None
         self._ahead = b""
+        self._held: IO[bytes] | None = None
 
     def __enter__(self) -> "ObjectReader":
         return self
@@ -32,6 +40,11 @@ class ObjectReader:
         """Bytes of the object."""
         return self._meta.size
 
+    @property
+    def left(self) -> int | None:
+        """Bytes that are still to be read."""
+        return self._end - self.position
+
     def cut(self, start: int, end: int) -> None:
         """Read [start, end) only; before the first byte is read."""
         self.position, self._end = start, end
@@ -39,6 +52,8 @@ class ObjectReader:
     def close(self) -> None:
         """Let go of the object."""
         self._chunks = None
+        if self._held:
+            self._held.close()
 
     async def ready(self) -> bool:
         """Fetch the first piece, so that an early failure still gets a status."""
@@ -46,16 +61,34 @@ class ObjectReader:
             self._ahead = await asyncio.to_thread(self._next)
         return bool(self._ahead)
 
-    async def settle(self, size: float = math.inf, seconds: float | None = None) -> None:
-        """Nothing to wait for: the length is known."""
+    async def hold(self) -> None:
+        """Fetch all that is to be read, so that every failure comes out here; before the first byte is read.
+
+        Raises as ``read``, and AnswerTooLarge where the folder has no place for it.
+        """
+        await asyncio.to_thread(self._hold)
+
+    def _hold(self) -> None:
+        folder = None if self._folder is None else str(self._folder)
+        held = self._held = SpooledTemporaryFile(HELD_IN_MEMORY, dir=folder)  # noqa: SIM115 - close() closes it
+        try:
+            for piece in self._storage.chunks(self._meta, self.position, self._end):
+                held.write(piece)
+            held.seek(0)
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                size = self._end - self.position
+                raise AnswerTooLarge(f"There is no place here for the {size:,} bytes.") from error
+            raise
+        self._chunks = iter(lambda: held.read(CHUNK), b"")
 
     async def read(self, size: int) -> bytes:
         """The next piece, of at most 1 MiB; empty at the end. Raises DatasetChanged or StorageUnavailable."""
         await self.ready()
         return self._passed(size)
 
-    def read_blocking(self, size: int) -> bytes:
-        """The same for a thread without an event loop."""
+    def read_blocking(self, size: int, deadline: float | None = None) -> bytes:
+        """The same for a thread without an event loop; storage has limits of its own for its time."""
         self._ahead = self._ahead or self._next()
         return self._passed(size)
 

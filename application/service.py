@@ -8,12 +8,14 @@ from application.catalogue import Catalogue
 from application.download import Downloads
 from application.engine import Engine
 from application.errors import ConfigurationError
+from application.exports import Exports
 from application.places import Places
 from application.production import Productions
 from application.settings import Settings
 from application.spool import is_in_memory
-from application.storage import open_storage
+from application.storage import open_export_storage, open_storage
 from application.storage.base import Storage
+from application.storage.invocation import SelfInvocation
 from application.telemetry import configure_logging, logger
 
 NO_BUCKET = (
@@ -31,6 +33,7 @@ class Service:
     catalogue: Catalogue
     productions: Productions
     downloads: Downloads
+    exports: Exports | None
 
     def check(self) -> None:
         """See that storage and engine answer; raises StorageUnavailable or EngineFailed."""
@@ -86,13 +89,36 @@ def open_service(settings: Settings) -> Service:
         stall_seconds=settings.production_stall_seconds,
         most_seconds=settings.production_seconds,
     )
-    downloads = Downloads(storage, catalogue, engine, productions, settings.duckdb_threads)
+    downloads = Downloads(
+        storage,
+        catalogue,
+        engine,
+        productions,
+        threads=settings.duckdb_threads,
+        folder=settings.spool_dir,
+    )
     logger.info("service: download-lambda, %s", settings.environment)
     logger.info("bucket: %s", storage.description)
     logger.info("engine: %s", engine.description)
     if settings.spool_dir and is_in_memory(settings.spool_dir):
         logger.warning("spool: SPOOL_DIR is in memory: what lies there is not free for anything else")
-    return Service(settings, storage, engine, catalogue, productions, downloads)
+    exports = _exports(settings, storage, downloads)
+    return Service(settings, storage, engine, catalogue, productions, downloads, exports)
+
+
+def _exports(settings: Settings, storage: Storage, downloads: Downloads) -> Exports | None:
+    if not settings.export_bucket:
+        return None
+    store = open_export_storage(
+        settings.export_bucket,
+        region=settings.aws_region,
+        profile=settings.aws_profile,
+        endpoint_url=settings.aws_endpoint_url,
+    )
+    # On Lambda nothing runs once the answer is out: there a call of its own makes the export.
+    begin = SelfInvocation(settings.aws_lambda_function_name) if settings.aws_lambda_function_name else None
+    logger.info("exports: %s", store.description)
+    return Exports(store, storage, downloads, settings.export_url_seconds, begin)
 
 
 def _quota(settings: Settings) -> int:

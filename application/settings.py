@@ -10,6 +10,8 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1 << 20
+# What a streamed response of Lambda's may have, whichever megabyte is meant.
+LAMBDA_BYTES = 200_000_000
 
 ByteSize = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$")]
 
@@ -44,6 +46,12 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(default=25.0, ge=0)
     native_redirect_seconds: int = Field(default=0, ge=0, le=604800)
     whole_results: bool = Field(default_factory=lambda: "AWS_LAMBDA_FUNCTION_NAME" in os.environ)
+    response_max_bytes: int = Field(
+        default_factory=lambda: LAMBDA_BYTES if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else 0, ge=0
+    )
+    export_bucket: str | None = None
+    export_url_seconds: int = Field(default=3600, ge=1, le=604800)
+    aws_lambda_function_name: str | None = None
     log_level: str = "INFO"
 
     @model_validator(mode="before")
@@ -61,6 +69,11 @@ class Settings(BaseSettings):
     def cors_origins(self) -> tuple[str, ...]:
         """The origins of CORS_ALLOW_ORIGINS, which separates them by commas."""
         return tuple(part.strip() for part in self.cors_allow_origins.split(",") if part.strip())
+
+    @property
+    def is_lambda(self) -> bool:
+        """True inside AWS Lambda, whose adapter says what no client could."""
+        return self.aws_lambda_function_name is not None
 
     @property
     def is_development(self) -> bool:

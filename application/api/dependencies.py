@@ -1,5 +1,6 @@
 """One parameter of a handler, one parsed value."""
 
+import json
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -8,10 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from application.compression import choose_coding
-from application.download import Plan
-from application.download import Request as DownloadRequest
 from application.errors import ParameterProblem, QueryInvalid
 from application.formats import FORMATS
+from application.limits import Limits
+from application.planning import Plan
+from application.planning import Request as DownloadRequest
 from application.service import Service, Services
 
 MOST_PARAMETERS = 1000
@@ -61,6 +63,28 @@ def download_request(request: Request, dataset: str, extension: str) -> Download
     return DownloadRequest(dataset, extension, parameters(request), coding)
 
 
+def lambda_deadline(request: Request) -> float | None:
+    """When the invocation ends, as Unix time, on Lambda; elsewhere anybody could send that header."""
+    if not services(request).settings.is_lambda:
+        return None
+    try:
+        return float(json.loads(request.headers["x-amzn-lambda-context"])["deadline"]) / 1000
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+LambdaDeadline = Annotated[float | None, Depends(lambda_deadline)]
+
+
+def answer_limits(request: Request, deadline: LambdaDeadline) -> Limits | None:
+    """What an answer may carry where every result is whole before its headers; None elsewhere."""
+    settings = services(request).settings
+    if not (settings.whole_results or settings.response_max_bytes):
+        return None
+    return Limits(settings.response_max_bytes or None, deadline)
+
+
+AnswerLimits = Annotated[Limits | None, Depends(answer_limits)]
 RequestedDownload = Annotated[DownloadRequest, Depends(download_request)]
 CurrentService = Annotated[Service, Depends(service)]
 

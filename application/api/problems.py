@@ -39,6 +39,8 @@ PROBLEMS: dict[type[errors.DownloadError], Problem] = {
     errors.EngineFailed: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "engine-failed"),
     errors.Busy: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "busy", retry=True),
     errors.ResultTooLarge: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "result-too-large"),
+    errors.ExportPending: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "export-pending", retry=True),
+    errors.ExportFailed: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "export-failed"),
     errors.SpoolFull: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "spool-full", retry=True),
     errors.DeadlineExceeded: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "deadline-exceeded"),
     errors.ProductionCancelled: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "cancelled", retry=True),

@@ -13,9 +13,12 @@ from starlette.types import Message, Receive, Scope, Send
 from application.api.conditional import Validators, is_not_modified, wanted_range
 from application.api.leaving import unless_gone
 from application.compression import IDENTITY
-from application.download import Downloads, Plan, Request
-from application.errors import ClientStalled
+from application.download import Downloads
+from application.errors import AnswerTooLarge, ClientStalled
+from application.exports import Exports
+from application.limits import Limits
 from application.native import ObjectReader
+from application.planning import Plan, Request
 from application.spool import Reader
 from application.telemetry import logger
 
@@ -27,7 +30,8 @@ MISSING_FIELDS_BYTES = 2048
 class DownloadResponse(Response):
     """Streams a plan's bytes; HEAD and 304 run no query; a failure after headers breaks the connection.
 
-    ``whole`` makes every result whole before its headers, for places where an abort cannot be seen.
+    ``limits`` makes every result whole before its headers, for places where an abort cannot be seen.
+    What they refuse is answered by a redirect to its export, where there are ``exports``.
     """
 
     def __init__(
@@ -37,15 +41,17 @@ class DownloadResponse(Response):
         plan: Plan,
         *,
         max_age: int,
-        whole: bool,
         stall_seconds: float,
+        limits: Limits | None,
+        exports: Exports | None,
     ) -> None:
         super().__init__()
         self._downloads = downloads
         self._request = request
         self._plan = plan
         self._max_age = max_age
-        self._whole = whole
+        self._limits = limits
+        self._exports = exports
         self._stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,9 +63,15 @@ class DownloadResponse(Response):
             await self._answer_head(send)
         else:
             # An abort to an HTTP/1.0 client is a clean end to it: there, too, the whole comes first.
-            whole = self._whole or scope["http_version"] == "1.0"
-            if not await unless_gone(self._stream(headers, send, whole=whole), receive):
-                logger.info("%s: the client left", self._plan.filename)
+            limits = self._limits or (Limits() if scope["http_version"] == "1.0" else None)
+            try:
+                if not await unless_gone(self._stream(headers, send, limits), receive):
+                    logger.info("%s: the client left", self._plan.filename)
+            except AnswerTooLarge:
+                if self._exports is None:
+                    raise
+                url = await asyncio.to_thread(self._exports.url, self._request, self._plan)
+                await redirect_response(url)(scope, receive, send)
 
     async def _answer_head(self, send: Send) -> None:
         reader = self._downloads.finished(self._plan)
@@ -70,7 +82,7 @@ class DownloadResponse(Response):
         await self._start(send, 200, self._plan, known)
         await send({"type": "http.response.body", "body": b""})
 
-    async def _stream(self, headers: Headers, send: Send, *, whole: bool) -> bool:
+    async def _stream(self, headers: Headers, send: Send, limits: Limits | None) -> bool:
         """Send everything; True at its end."""
         status, known = 200, dict[str, str]()
 
@@ -85,7 +97,7 @@ class DownloadResponse(Response):
             known["Content-Length"] = str(end - start)
             known["Content-Range"] = f"bytes {start}-{end - 1}/{reader.size}"
 
-        plan, reader = await self._downloads.start(self._request, self._plan, narrow, whole=whole)
+        plan, reader = await self._downloads.start(self._request, self._plan, narrow, limits)
         with reader:
             await self._start(send, status, plan, known)
             while body := await reader.read(PIECE_BYTES):

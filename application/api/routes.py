@@ -6,12 +6,15 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from application.api.conditional import Validators, is_not_modified
 from application.api.dependencies import (
+    AnswerLimits,
     CurrentService,
+    LambdaDeadline,
     PlannedDownload,
     PlannedManifest,
     RequestedDownload,
@@ -20,8 +23,8 @@ from application.api.dependencies import (
 )
 from application.api.leaving import unless_gone
 from application.api.responses import DownloadResponse, redirect_response
-from application.download import Plan
 from application.manifest import make_manifest, manifest_e_tag
+from application.planning import Plan
 
 SERVICE = "download-lambda"
 
@@ -68,29 +71,53 @@ async def redoc() -> HTMLResponse:
 downloads = APIRouter()
 
 
+@router.post("/events", include_in_schema=False)
+async def events(request: Request, current: CurrentService, deadline: LambdaDeadline) -> dict[str, str]:
+    """Take an event that the function sent itself, which the adapter posts here; from nobody else."""
+    # The adapter writes this header over whatever a client sent; it is null for what is no HTTP request.
+    if not current.settings.is_lambda or request.headers.get("x-amzn-request-context") != "null":
+        raise HTTPException(404)
+    if current.exports is None:
+        raise HTTPException(404)
+    try:
+        await asyncio.to_thread(current.exports.make, await request.json(), deadline)
+    except ValueError:
+        raise HTTPException(422) from None
+    return {"status": "done"}
+
+
 @downloads.head("/{dataset}.{extension}", include_in_schema=False)
 @downloads.get("/{dataset}.{extension}")
 @downloads.head("/dataset/{dataset}.{extension}", include_in_schema=False)
 @downloads.get("/dataset/{dataset}.{extension}")
 async def download(
-    request: Request, current: CurrentService, requested: RequestedDownload, planned: PlannedDownload
+    request: Request,
+    current: CurrentService,
+    requested: RequestedDownload,
+    planned: PlannedDownload,
+    limits: AnswerLimits,
 ) -> Response:
     """A dataset's rows in a format; every query parameter is a filter or one of the named ones."""
     settings = current.settings
     validators = Validators(planned.e_tag, planned.dataset.last_modified)
     is_wanted = request.method == "GET" and not is_not_modified(request.headers, validators)
+    url = None
     if planned.is_native and settings.native_redirect_seconds and is_wanted:
         path = planned.dataset.objects[0].path
         url = await asyncio.to_thread(current.storage.presign, path, settings.native_redirect_seconds)
-        if url:
-            return redirect_response(url)
+    elif current.exports and limits and is_wanted and planned.may_exceed(limits.most_bytes):
+        # Whoever asks again while it is made, or after, makes nothing anew.
+        url = await asyncio.to_thread(current.exports.find, planned)
+    if url:
+        return redirect_response(url)
     return DownloadResponse(
         current.downloads,
         requested,
         planned,
         max_age=settings.cache_max_age,
-        whole=settings.whole_results,
         stall_seconds=settings.client_stall_seconds,
+        limits=limits,
+        exports=current.exports,
     )
 
 

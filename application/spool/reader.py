@@ -2,9 +2,10 @@
 
 import asyncio
 import math
+import time
 from typing import TYPE_CHECKING
 
-from application.errors import ResultTooLarge
+from application.errors import AnswerTooLarge, DeadlineExceeded
 
 if TYPE_CHECKING:
     from application.spool.tape import Tape
@@ -22,6 +23,13 @@ class Reader:
     def size(self) -> int | None:
         """All bytes of the result, once they are whole."""
         return self._tape.size if self._tape.done else None
+
+    @property
+    def left(self) -> int | None:
+        """Bytes that are still to be read, once the result is whole."""
+        if not self._tape.done:
+            return None
+        return (self._tape.size if self._end is None else self._end) - self.position
 
     @property
     def rows(self) -> int | None:
@@ -55,14 +63,14 @@ class Reader:
     async def settle(self, size: float = math.inf, seconds: float | None = None) -> None:
         """Wait for the whole result, or until there are ``size`` bytes or ``seconds`` are over.
 
-        Raises the producer's failure, and ResultTooLarge where the whole is wanted but has no place.
+        Raises the producer's failure, and AnswerTooLarge where the whole is wanted but has no place.
         """
         tape = self._tape
 
         def settled() -> bool:
             self._state()
             if tape.blocked and size == math.inf and not tape.done:
-                raise ResultTooLarge(f"The result is larger than the {tape.size:,} bytes that fit here.")
+                raise AnswerTooLarge(f"The result is larger than the {tape.size:,} bytes that fit here.")
             return tape.done or tape.blocked or tape.size >= size
 
         try:
@@ -77,11 +85,14 @@ class Reader:
             return b""
         return self._passed(await asyncio.to_thread(self._look, size))
 
-    def read_blocking(self, size: int) -> bytes:
-        """The same for a thread without an event loop."""
+    def read_blocking(self, size: int, deadline: float | None = None) -> bytes:
+        """The same for a thread without an event loop; DeadlineExceeded if nothing came by a Unix time."""
         with self._tape._changed:
             while (state := self._state()) is None:
-                self._tape._changed.wait()
+                left = None if deadline is None else deadline - time.time()
+                if left is not None and left <= 0:
+                    raise DeadlineExceeded("The download takes longer to make than there is time.")
+                self._tape._changed.wait(left)
         return self._passed(self._look(size)) if state else b""
 
     def _state(self) -> bool | None:

@@ -6,10 +6,11 @@ from urllib.parse import unquote, urlsplit
 
 from application.errors import ConfigurationError
 from application.storage.base import S3Secret, Storage, join
+from application.storage.export import S3ExportStorage
 from application.storage.local import LocalStorage
 from application.storage.s3 import S3Storage
 
-__all__ = ["S3Secret", "Storage", "open_storage"]
+__all__ = ["S3Secret", "Storage", "open_export_storage", "open_storage"]
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -44,6 +45,16 @@ def open_storage(
             "DATASET_BUCKET names no bucket: give its name, s3://bucket/prefix, or a folder with a / in it."
         )
     return S3Storage(bucket, root, region=region, profile=profile, endpoint_url=endpoint_url)
+
+
+def open_export_storage(
+    location: str, *, region: str | None = None, profile: str | None = None, endpoint_url: str | None = None
+) -> S3ExportStorage:
+    """Return the storage that exports go to, at a bucket or s3://bucket/prefix; connects to nothing."""
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    if not _BUCKET.fullmatch(bucket) or (prefix and not location.startswith("s3://")):
+        raise ConfigurationError("EXPORT_BUCKET names no bucket: give its name, or s3://bucket/prefix.")
+    return S3ExportStorage(bucket, _join(prefix), region=region, profile=profile, endpoint_url=endpoint_url)
 
 
 def _join(*prefixes: str) -> str:

@@ -28,6 +28,9 @@ _LAST_RETRY = timedelta(seconds=8)
 class S3Storage:
     """The objects of a bucket under a root prefix; its client is made at first use, in any thread."""
 
+    # By which S3 compares what is written to it; nothing is, by this class.
+    _checksum: str | None = None
+
     def __init__(
         self, bucket: str, root: str, *, region: str | None, profile: str | None, endpoint_url: str | None
     ) -> None:
@@ -146,6 +149,7 @@ class S3Storage:
             virtual_hosted_style_request=self._virtual,
             skip_signature=False,
             credential_provider=self._provider,
+            config={"checksum_algorithm": self._checksum} if self._checksum else None,
             client_options={
                 "allow_http": self._scheme == "http",
                 "connect_timeout": _SILENCE,

@@ -1,0 +1,267 @@
+"""Results that no answer can carry: refused with the numbers, or exported once and redirected to."""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from application import exports
+from tests.s3.server import s3_server
+from tests.server import tables
+from tests.server.serving import Served, eventually, serving, serving_folder
+
+KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
+LIMIT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Buckets on a real S3 server: their folders, and the server's address."""
+
+    datasets: Path
+    exports: Path
+    endpoint: str
+
+    def exported(self) -> list[Path]:
+        return [path for path in self.exports.rglob("*") if path.is_file() and path.suffix != ".json"]
+
+    def notes(self) -> list[Path]:
+        return list(self.exports.rglob("*.json"))
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    for bucket in ("data", "exports"):
+        (tmp_path / bucket).mkdir()
+    tables.write(tables.large(), tmp_path / "data/dataset/large.parquet")
+    tables.write(tables.sample(), tmp_path / "data/dataset/sample.parquet")
+    tables.write(tables.large(), tmp_path / "data/dataset/bad.parquet")
+    tables.spoil(tmp_path / "data/dataset/bad.parquet", 8)
+    with s3_server(tmp_path, KEY, SECRET, writable=True) as endpoint:
+        yield Place(tmp_path / "data/dataset", tmp_path / "exports", endpoint)
+
+
+@contextmanager
+def exporting(place: Place, **settings: Any) -> Iterator[Served]:
+    given = {
+        "dataset_bucket": "data",
+        "export_bucket": "exports",
+        "aws_endpoint_url": place.endpoint,
+        "response_max_bytes": LIMIT,
+        "catalogue_max_age": 0,
+    }
+    with serving(**{**given, **settings}) as served:
+        yield served
+
+
+def patient(served: Served, path: str, **options: Any) -> httpx2.Response:
+    """Ask as curl --retry does: again while there is a 503 with Retry-After."""
+    last: list[httpx2.Response] = []
+
+    def is_ready() -> bool:
+        last[:] = [served.get(path, **options)]
+        return last[0].status_code != 503
+
+    assert eventually(is_ready, 30), last[0].text
+    return last[0]
+
+
+def fetched(response: httpx2.Response) -> httpx2.Response:
+    """The body that a redirect leads to, as it lies there."""
+    assert response.status_code == 307
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json()["location"] == response.headers["location"]
+    with httpx2.Client(trust_env=False, headers={"accept-encoding": "identity"}) as client:
+        return client.get(response.headers["location"])
+
+
+def truth(place: Place, path: str) -> bytes:
+    with serving_folder(place.datasets) as plain:
+        return plain.get(path).content
+
+
+def test_a_result_beyond_the_limit_is_refused_with_the_numbers(place: Place) -> None:
+    with exporting(place, export_bucket=None) as served:
+        whole = truth(place, "/large.csv")
+        response = served.get("/large.csv")
+        assert (response.status_code, response.json()["code"]) == (413, "result-too-large")
+        detail = response.json()["detail"]
+        assert f"{len(whole):,} bytes" in detail
+        assert f"{LIMIT:,}" in detail
+        assert "gzip" in detail
+        assert "field=" in detail
+        assert served.get("/large.csv?entity=7").status_code == 200
+        some = served.get("/large.csv", headers={"range": "bytes=100-199"})
+        assert (some.status_code, some.content) == (206, whole[100:200])
+
+
+def test_a_stored_object_beyond_the_limit_is_refused_and_its_ranges_are_not(place: Place) -> None:
+    stored = (place.datasets / "large.parquet").read_bytes()
+    with exporting(place, export_bucket=None) as served:
+        response = served.get("/large.parquet")
+        assert response.status_code == 413
+        assert f"{len(stored):,} bytes" in response.json()["detail"]
+        assert "range" in response.json()["detail"]
+        some = served.get("/large.parquet", headers={"range": "bytes=-1000"})
+        assert (some.status_code, some.content) == (206, stored[-1000:])
+        assert served.get("/sample.parquet").content == (place.datasets / "sample.parquet").read_bytes()
+
+
+def test_a_result_beyond_the_limit_is_exported_and_redirected_to(place: Place) -> None:
+    with exporting(place) as served:
+        first = served.get("/large.csv")
+        assert (first.status_code, first.json()["code"]) == (503, "export-pending")
+        assert int(first.headers["retry-after"]) > 0
+        assert first.headers["cache-control"] == "no-store"
+        found = fetched(patient(served, "/large.csv"))
+    assert found.content == truth(place, "/large.csv")
+    assert found.headers["content-type"] == "text/csv"
+    assert found.headers["content-disposition"] == 'attachment; filename="large.csv"'
+    assert len(place.exported()) == 1
+    assert place.notes() == []
+
+
+@pytest.mark.skipif(shutil.which("curl") is None and "CI" not in os.environ, reason="curl is not installed")
+def test_curl_waits_for_the_export_and_gets_it(place: Place, tmp_path: Path) -> None:
+    with exporting(place) as served:
+        command = ["curl", "--silent", "--retry", "20", "--fail", "--location", "--output", "large.csv"]
+        subprocess.run([*command, f"{served.url}/large.csv"], check=True, cwd=tmp_path, timeout=60)
+    assert (tmp_path / "large.csv").read_bytes() == truth(place, "/large.csv")
+
+
+def test_a_coded_export_says_its_coding(place: Place) -> None:
+    with exporting(place) as served:
+        found = patient(served, "/large.csv", headers={"accept-encoding": "gzip"})
+        assert found.status_code == 307
+        with httpx2.Client(trust_env=False) as client, client.stream("GET", found.headers["location"]) as raw:
+            assert raw.headers["content-encoding"] == "gzip"
+            body = b"".join(raw.iter_raw())
+    assert gzip.decompress(body) == truth(place, "/large.csv")
+
+
+def test_an_export_is_made_once_for_every_machine(place: Place) -> None:
+    with exporting(place) as one, exporting(place) as other:
+        made = fetched(patient(one, "/large.csv"))
+        changed = [path.stat().st_mtime_ns for path in place.exported()]
+        again = other.get("/large.csv")
+        assert fetched(again).content == made.content
+        assert "production" not in {thread.name for thread in threading.enumerate()}
+        assert [path.stat().st_mtime_ns for path in place.exported()] == changed
+
+
+def test_all_who_ask_while_it_is_made_wait_for_the_same_export(place: Place) -> None:
+    with exporting(place) as served, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: patient(served, "/large.csv"), range(8)))
+        assert {answer.status_code for answer in answers} == {307}
+        assert len(place.exported()) == 1
+
+
+def test_small_results_are_answered_as_ever(place: Place) -> None:
+    with exporting(place) as served:
+        response = served.get("/sample.csv")
+        assert response.status_code == 200
+        assert response.headers["content-length"] == str(len(response.content))
+        assert served.get("/large.csv", headers={"if-none-match": "*"}).status_code == 304
+    assert place.exported() == []
+
+
+def test_a_stored_object_is_its_own_export(place: Place) -> None:
+    with exporting(place) as served:
+        found = fetched(served.get("/large.parquet"))
+    assert found.content == (place.datasets / "large.parquet").read_bytes()
+    assert place.exported() == []
+
+
+def test_a_failed_export_leaves_nothing_and_is_told(place: Place) -> None:
+    with exporting(place, spool_dir="off") as served:
+        # Too large for the spool before the spoilt rows are met.
+        assert served.get("/bad.json").status_code == 503
+        response = patient(served, "/bad.json")
+        assert (response.status_code, response.json()["code"]) == (500, "export-failed")
+    assert place.exported() == []
+
+
+def test_a_failure_is_forgotten_after_a_while(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with exporting(place, spool_dir="off") as served:
+        assert patient(served, "/bad.json").status_code == 500
+        monkeypatch.setattr(exports, "STALE_SECONDS", 0.0)
+        assert served.get("/bad.json").status_code == 503
+
+
+def test_an_export_whose_machine_is_gone_is_begun_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with exporting(place) as served:
+        assert patient(served, "/large.csv").status_code == 307
+        (made,) = place.exported()
+        note = place.exports / f"{made.parent.name}.json"
+        made.unlink()
+        note.write_text(json.dumps({"time": time.time() - 30}))
+        assert served.get("/large.csv").status_code == 503
+        assert note.exists(), "somebody may still be making it"
+        note.write_text(json.dumps({"time": time.time() - 3600}))
+        assert patient(served, "/large.csv").status_code == 307
+
+
+def test_an_export_bucket_that_is_not_there_is_a_503_without_its_name(place: Place) -> None:
+    with exporting(place, export_bucket="absent-bucket") as served:
+        response = served.get("/large.csv")
+        assert (response.status_code, response.json()["code"]) == (503, "storage-unavailable")
+        assert "absent" not in response.text
+
+
+def test_events_are_taken_from_the_adapter_alone(place: Place) -> None:
+    event = {"export": {"dataset": "large", "extension": "csv", "parameters": [], "coding": "identity"}}
+    context = json.dumps({"deadline": int((time.time() + 300) * 1000)})
+    own = {"x-amzn-request-context": "null", "x-amzn-lambda-context": context}
+    of_a_client = own | {"x-amzn-request-context": '{"http": {"method": "POST"}}'}
+    with exporting(place) as served:
+        assert served.client.post("/events", json=event, headers=own).status_code == 404
+    with exporting(place, aws_lambda_function_name="download") as served:
+        assert served.client.post("/events", json=event).status_code == 404
+        assert served.client.post("/events", json=event, headers=of_a_client).status_code == 404
+        assert place.exported() == []
+        assert served.client.post("/events", json={"other": 1}, headers=own).status_code == 422
+        assert served.client.post("/events", json=event, headers=own).status_code == 200
+    (made,) = place.exported()
+    assert sha256(made.read_bytes()).digest() == sha256(truth(place, "/large.csv")).digest()
+
+
+def test_an_export_ends_by_its_deadline(place: Place) -> None:
+    event = {"export": {"dataset": "large", "extension": "csv", "parameters": [], "coding": "identity"}}
+    context = json.dumps({"deadline": int(time.time() * 1000)})
+    own = {"x-amzn-request-context": "null", "x-amzn-lambda-context": context}
+    with exporting(place, aws_lambda_function_name="download") as served:
+        assert served.client.post("/events", json=event, headers=own).status_code == 200
+        assert place.exported() == []
+        response = served.get("/large.csv", headers={"x-amzn-lambda-context": "{}"})
+        assert (response.status_code, response.json()["code"]) == (500, "export-failed")
+
+
+def test_what_the_deadline_does_not_leave_time_for_is_refused(place: Place) -> None:
+    soon = json.dumps({"deadline": int((time.time() + 1) * 1000)})
+    settings = {"export_bucket": None, "response_max_bytes": 0, "whole_results": True}
+    with exporting(place, aws_lambda_function_name="download", **settings) as served:
+        response = served.get("/large.csv", headers={"x-amzn-lambda-context": soon})
+        assert (response.status_code, response.json()["code"]) == (413, "result-too-large")
+        assert served.get("/sample.csv").status_code == 200
+    with exporting(place, **settings) as served:
+        believed = served.get("/large.csv", headers={"x-amzn-lambda-context": soon})
+        assert believed.status_code == 200, "outside Lambda anybody can send that header"

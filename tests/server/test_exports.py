@@ -19,6 +19,7 @@ import httpx2
 import pytest
 
 from application import exports
+from application.fetch import fetch
 from tests.s3.server import s3_server
 from tests.server import tables
 from tests.server.serving import Served, eventually, serving, serving_folder
@@ -144,6 +145,13 @@ def test_curl_waits_for_the_export_and_gets_it(place: Place, tmp_path: Path) -> 
         command = ["curl", "--silent", "--retry", "20", "--fail", "--location", "--output", "large.csv"]
         subprocess.run([*command, f"{served.url}/large.csv"], check=True, cwd=tmp_path, timeout=60)
     assert (tmp_path / "large.csv").read_bytes() == truth(place, "/large.csv")
+
+
+def test_fetch_waits_for_the_export_and_verifies_it(place: Place, tmp_path: Path) -> None:
+    with exporting(place) as served:
+        output, size = fetch(f"{served.url}/large.csv", tmp_path / "large.csv", wait=lambda _: time.sleep(0.5))
+    assert output.read_bytes() == truth(place, "/large.csv")
+    assert size == output.stat().st_size
 
 
 def test_a_coded_export_says_its_coding(place: Place) -> None:

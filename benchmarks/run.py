@@ -34,7 +34,16 @@ DATASETS = ("long", "wide")
 FORMATS = ("csv", "json", "ndjson", "parquet")
 AT_ONCE = ("long.csv", "long.json", "wide.csv", "wide.ndjson")
 # pyarrow imports pandas where it is there: the tests have it, a deployed service does not.
-SERVE = "import sys; sys.modules['pandas'] = None; from application.cli import main; sys.exit(main())"
+SERVE = """
+import sys
+class WithoutPandas:
+    def find_spec(self, name, *_):
+        if name == "pandas":
+            raise ModuleNotFoundError("no pandas here", name=name)
+sys.meta_path.insert(0, WithoutPandas())
+from application.cli import main
+sys.exit(main())
+"""
 SPAWN = multiprocessing.get_context("spawn")
 
 

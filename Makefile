@@ -40,7 +40,7 @@ test: $(DEV) ## all tests; ARGS="-k csv" for some
 
 lock: $(DEV) ## pin the newest versions that pyproject.toml allows; LOCK_OPTIONS=--upgrade for all of them
 	$(LOCK) --output-file requirements.txt
-	$(LOCK) --output-file requirements-dev.txt --extra dev --constraint requirements.txt
+	$(LOCK) --output-file requirements-dev.txt --extra dev --extra otel --constraint requirements.txt
 
 clean: ## remove the environment, the sample datasets, caches and builds
 	rm -rf $(VENV) .demo dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

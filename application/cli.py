@@ -5,16 +5,19 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from application import __version__, demo
 from application.errors import DownloadError
 from application.native import ObjectReader
+from application.observing import PROMETHEUS
 from application.planning import Plan, Request
 from application.service import Service, open_service
 from application.settings import Settings
 from application.spool import Reader
+from application.telemetry.logs import uvicorn_log_config
+from application.telemetry.metrics import shared_metrics
 
 READ_BYTES = 1 << 20
 # Above the 4 s for which the Lambda Web Adapter keeps its connections to the application.
@@ -40,10 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     shown = commands.add_parser("demo", help="make demo datasets and serve them")
     shown.add_argument("--folder", type=Path, default=Path(".demo"), help="where the datasets go")
     _add_address(shown)
-    shown.set_defaults(run=_demo)
+    shown.set_defaults(run=_demo, workers=1)
 
     served = commands.add_parser("serve", help="serve DATASET_BUCKET")
     _add_address(served)
+    served.add_argument("--workers", type=_count, default=1, metavar="N", help="processes; 1 by default")
     served.set_defaults(run=_serve)
 
     exported = commands.add_parser("export", help="write one download to a file")
@@ -70,6 +74,12 @@ def _add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8000)
 
 
+def _count(text: str) -> int:
+    if (count := int(text)) < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return count
+
+
 def _demo(options: argparse.Namespace) -> int:
     demo.make_demo(options.folder)
     os.environ["DATASET_BUCKET"] = options.folder.resolve().as_uri()
@@ -83,17 +93,29 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     import uvicorn
+    from uvicorn.config import STARTUP_FAILURE
 
-    uvicorn.run(
+    from application import workers
+
+    settings = Settings()
+    config = uvicorn.Config(
         "application.main:app",
         host=options.host,
         port=options.port,
+        workers=options.workers,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         lifespan="on",
         # After the service's own grace period, for what even a broken tape does not end.
-        timeout_graceful_shutdown=int(Settings().grace_seconds) + 5,
+        timeout_graceful_shutdown=int(settings.grace_seconds) + 5,
+        log_config=uvicorn_log_config(settings.log_format),
     )
-    return 0
+    if options.workers == 1:
+        server = uvicorn.Server(config)
+        with suppress(KeyboardInterrupt):
+            server.run()
+        return 0 if server.started else STARTUP_FAILURE
+    with shared_metrics() if settings.metrics == PROMETHEUS else nullcontext():
+        return workers.serve(config)
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from application.planning import SMALL_BYTES, SMALL_SECONDS, Plan, Request, find
 from application.production import Productions
 from application.spool import Reader
 from application.storage.base import Storage
+from application.telemetry.tracing import span
 
 
 class Downloads:
@@ -43,7 +44,8 @@ class Downloads:
         StorageUnavailable.
         """
         chosen = find_format(request.extension)
-        return make_plan(request, self._catalogue.get(request.name, fresh=fresh), chosen)
+        with span("plan", download_dataset=request.name, download_format=request.extension):
+            return make_plan(request, self._catalogue.get(request.name, fresh=fresh), chosen)
 
     def open(self, plan: Plan) -> Reader | ObjectReader:
         """A reader of the plan's bytes, which other readers of the same ETag share; blocks on no I/O."""

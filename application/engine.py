@@ -66,6 +66,7 @@ class Engine:
         self._lock = threading.Lock()
         self._database: duckdb.DuckDBPyConnection | None = None
         self._secret: object = None
+        self.replacements = 0  # of spoiled databases, for the metrics
         self.description = f"DuckDB {duckdb.__version__}, {threads} threads, {memory_limit}"
 
     def describe(self, objects: Sequence[ObjectMeta], schema: pa.Schema) -> tuple[Column, ...]:
@@ -222,6 +223,7 @@ class Engine:
         with self._lock:
             if self._database is database:
                 self._database = None
+                self.replacements += 1
                 logger.error("engine: the database was spoiled and is replaced")
 
     def _relation(self, objects: Sequence[ObjectMeta]) -> str:

@@ -3,15 +3,19 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from application import __version__
 from application.api import routes
 from application.api.conditional import PreconditionFailed, RangeNotSatisfiable
+from application.api.dependencies import observed
+from application.api.middleware.access_log import AccessLogMiddleware
 from application.api.middleware.cors import SettingsCORSMiddleware
 from application.api.middleware.failures import FailureMiddleware
 from application.api.middleware.request_id import RequestIdMiddleware
+from application.api.middleware.tracing import TracingMiddleware
 from application.api.problems import (
     download_error,
     http_error,
@@ -22,6 +26,15 @@ from application.errors import DownloadError
 from application.service import Services
 from application.settings import Settings
 from application.stopping import before_terminating
+
+# FastAPI's own would be beside ours, and tell the texts of exceptions.
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -44,6 +57,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        dependencies=[Depends(observed)],
+        telemetry=NO_TELEMETRY,
     )
     app.state.services = services
     app.add_exception_handler(DownloadError, download_error)
@@ -53,6 +68,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(FailureMiddleware)
     app.add_middleware(SettingsCORSMiddleware, services=services)
+    app.add_middleware(AccessLogMiddleware, services=services)
+    app.add_middleware(TracingMiddleware)
     app.add_middleware(RequestIdMiddleware)
     app.include_router(routes.router)
     app.include_router(routes.development)

@@ -18,6 +18,7 @@ class ObjectReader:
     """Reads a stored object from a place on; as a tape's reader, but nothing is produced."""
 
     digest: bytes | None = None
+    source = "object"
 
     def __init__(self, storage: Storage, meta: ObjectMeta, folder: Path | None = None) -> None:
         self._storage = storage

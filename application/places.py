@@ -18,6 +18,7 @@ class Places:
         self._most_waiting = most_waiting
         self._seconds = seconds
         self._queue: deque[object] = deque()
+        self.taken = 0
         self._changed = threading.Condition()
         self._stopping = False
 
@@ -41,15 +42,22 @@ class Places:
                     self._changed.wait(deadline - time.monotonic())
                 self._raise_if_hopeless(float("inf"), is_cancelled)
                 self._count -= 1
+                self.taken += 1
                 self._memory -= memory
             finally:
                 self._queue.remove(ticket)
                 self._changed.notify_all()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._queue)
+
     def leave(self, memory: int) -> None:
         """Give a place back."""
         with self._changed:
             self._count += 1
+            self.taken -= 1
             self._memory += memory
             self._changed.notify_all()
 

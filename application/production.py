@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextvars import copy_context
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakSet
@@ -17,6 +18,7 @@ from application.errors import (
 from application.places import Places
 from application.spool import Reader, Tape
 from application.telemetry import logger
+from application.telemetry.tracing import span
 from application.watchdog import Stoppable, watched
 
 STOP_SECONDS = 5.0
@@ -85,8 +87,10 @@ class Productions:
             first = tape.open()
             if first is None:  # pragma: no cover - a new tape always has its first byte ahead
                 raise EngineFailed("A new tape took no reader.")
+            # In the context of the request that began it, for its trace.
+            arguments = (self._produce, key, tape, job)
             thread = threading.Thread(
-                target=self._produce, args=(key, tape, job), name="production", daemon=True
+                target=copy_context().run, args=arguments, name="production", daemon=True
             )
             self._tapes[key] = tape
             self._alive.add(tape)
@@ -104,6 +108,16 @@ class Productions:
         with self._lock:
             tape = self._tapes.get(key)
             return tape.open() if tape and tape.done else None
+
+    def readings(self) -> dict[str, float]:
+        """What is being made, waits and is kept, for the metrics."""
+        tapes = list(self._alive)
+        return {
+            "productions_running": self._places.taken,
+            "productions_queued": self._places.waiting,
+            "tapes": len(tapes),
+            "tape_bytes": sum(tape.held for tape in tapes),
+        }
 
     def drain(self) -> None:
         """Take no more requests; what runs goes on."""
@@ -144,7 +158,10 @@ class Productions:
         try:
             self._places.enter(job.memory, lambda: job.cancellation.is_set)
             try:
-                with watched(tape, job.cancellation, self._stall_seconds, self._most_seconds):
+                with (
+                    span("produce"),
+                    watched(tape, job.cancellation, self._stall_seconds, self._most_seconds),
+                ):
                     job.run(tape)
             finally:
                 self._places.leave(job.memory)
@@ -210,6 +227,6 @@ def _unexpected(error: BaseException) -> DownloadError:
 
 def _log_failure(key: str, error: BaseException) -> None:
     if isinstance(error, ProductionCancelled | Stopping):
-        logger.info("production %s: %s", key[:12], error)
+        logger.info("production ended: %s", error, extra={"e_tag": key})
     else:
-        logger.error("production %s failed", key[:12], exc_info=error)
+        logger.error("production failed", exc_info=error, extra={"e_tag": key})

@@ -4,11 +4,13 @@ import shutil
 import threading
 from dataclasses import dataclass
 
+from application import __version__
 from application.catalogue import Catalogue
 from application.download import Downloads
 from application.engine import Engine
 from application.errors import ConfigurationError
 from application.exports import Exports
+from application.observing import Observing
 from application.places import Places
 from application.production import Productions
 from application.settings import Settings
@@ -16,7 +18,9 @@ from application.spool import is_in_memory
 from application.storage import open_export_storage, open_storage
 from application.storage.base import Storage
 from application.storage.invocation import SelfInvocation
-from application.telemetry import configure_logging, logger
+from application.telemetry import logger
+from application.telemetry.logs import configure_logging
+from application.telemetry.tracing import start_tracing, stop_tracing
 
 NO_BUCKET = (
     "DATASET_BUCKET is not set: name an S3 bucket (my-bucket or s3://my-bucket/prefix) or a folder (./data)."
@@ -40,6 +44,10 @@ class Service:
         self.storage.head("ready-check.parquet")
         self.engine.check()
 
+    def readings(self) -> dict[str, float]:
+        """What the metrics show of the service as it is."""
+        return {**self.productions.readings(), "engine_replacements": self.engine.replacements}
+
     def drain(self) -> None:
         """Begin no more downloads; what runs has the grace period, and is broken off after it."""
         self.productions.drain()
@@ -55,7 +63,7 @@ class Service:
 
 def open_service(settings: Settings) -> Service:
     """Build a service; connects to nothing yet. Raises ConfigurationError."""
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     if not settings.dataset_bucket:
         raise ConfigurationError(NO_BUCKET)
     if settings.spool_dir and not settings.spool_dir.is_dir():
@@ -97,13 +105,34 @@ def open_service(settings: Settings) -> Service:
         threads=settings.duckdb_threads,
         folder=settings.spool_dir,
     )
-    logger.info("service: download-lambda, %s", settings.environment)
-    logger.info("bucket: %s", storage.description)
-    logger.info("engine: %s", engine.description)
-    if settings.spool_dir and is_in_memory(settings.spool_dir):
-        logger.warning("spool: SPOOL_DIR is in memory: what lies there is not free for anything else")
+    _introduce(settings, storage, engine)
     exports = _exports(settings, storage, downloads)
     return Service(settings, storage, engine, catalogue, productions, downloads, exports)
+
+
+def _introduce(settings: Settings, storage: Storage, engine: Engine) -> None:
+    """The first lines of the log: what runs, over what, within which limits; then what to mind."""
+    logger.info("service: download-lambda %s, %s", __version__, settings.environment)
+    logger.info("bucket: %s", storage.description)
+    logger.info("engine: %s", engine.description)
+    spool = settings.spool_dir
+    keeps, most = settings.spool_max_result >> 20, _quota(settings) >> 20
+    logger.info(
+        "spool: %s", f"{spool}, results up to {keeps} MiB kept, {most} MiB in all" if spool else "off"
+    )
+    logger.info(
+        "productions: %d at a time in %d MiB, %d waiting for at most %g s",
+        settings.production_limit,
+        settings.production_memory >> 20,
+        settings.production_queue,
+        settings.production_queue_seconds,
+    )
+    traced = "on" if start_tracing(__version__) else "off"
+    logger.info("telemetry: logs %s, metrics %s, traces %s", settings.log_format, settings.metrics, traced)
+    if spool and is_in_memory(spool):
+        logger.warning("spool: SPOOL_DIR is in memory: what lies there is not free for anything else")
+    if settings.whole_results and not spool:
+        logger.warning("spool: SPOOL_DIR is off, so WHOLE_RESULTS refuses results of more than 2 MiB")
 
 
 def _exports(settings: Settings, storage: Storage, downloads: Downloads) -> Exports | None:
@@ -141,6 +170,11 @@ class Services:
         self._settings: Settings | None = settings
         self._service: Service | None = None
         self._lock = threading.Lock()
+        self.observing = Observing(
+            lambda: self.settings.metrics,
+            lambda: self.settings.aws_lambda_function_name,
+            self._readings,
+        )
 
     @property
     def settings(self) -> Settings:
@@ -168,6 +202,11 @@ class Services:
         self._settings = self._given or Settings()
         self._in_lifespan = True
         self.get()
+        self.observing.start()
+
+    def _readings(self) -> dict[str, float]:
+        service = self._service
+        return service.readings() if service else {}
 
     def drain(self) -> None:
         """The process was told to stop: new downloads are refused."""
@@ -180,5 +219,7 @@ class Services:
         with self._lock:
             service, self._service = self._service, None
             self._in_lifespan = False
+        self.observing.stop()
         if service:
             service.close()
+            stop_tracing()

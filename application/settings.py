@@ -4,7 +4,7 @@ import os
 from functools import cached_property
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,10 @@ MEBIBYTE = 1 << 20
 LAMBDA_BYTES = 200_000_000
 
 ByteSize = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$")]
+
+
+def _on_lambda() -> bool:
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 
 class Settings(BaseSettings):
@@ -45,14 +49,16 @@ class Settings(BaseSettings):
     client_stall_seconds: float = Field(default=120.0, gt=0)
     grace_seconds: float = Field(default=25.0, ge=0)
     native_redirect_seconds: int = Field(default=0, ge=0, le=604800)
-    whole_results: bool = Field(default_factory=lambda: "AWS_LAMBDA_FUNCTION_NAME" in os.environ)
-    response_max_bytes: int = Field(
-        default_factory=lambda: LAMBDA_BYTES if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else 0, ge=0
-    )
+    whole_results: bool = Field(default_factory=_on_lambda)
+    response_max_bytes: int = Field(default_factory=lambda: LAMBDA_BYTES if _on_lambda() else 0, ge=0)
     export_bucket: str | None = None
     export_url_seconds: int = Field(default=3600, ge=1, le=604800)
     aws_lambda_function_name: str | None = None
     log_level: str = "INFO"
+    log_format: Literal["text", "json"] = Field(default_factory=lambda: "json" if _on_lambda() else "text")
+    metrics: Literal["off", "prometheus", "emf"] = Field(
+        default_factory=lambda: "emf" if _on_lambda() else "off"
+    )
 
     @model_validator(mode="before")
     @classmethod

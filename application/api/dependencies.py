@@ -15,8 +15,19 @@ from application.limits import Limits
 from application.planning import Plan
 from application.planning import Request as DownloadRequest
 from application.service import Service, Services
+from application.telemetry.facts import facts_of
 
 MOST_PARAMETERS = 1000
+LONGEST_NAME = 100
+
+
+async def observed(request: Request) -> None:
+    """Tell log and metrics which handler answers, and of what: names of bounded sets, but for the dataset."""
+    facts, found = facts_of(request.scope), request.path_params
+    facts.resource = request.scope["endpoint"].__name__
+    facts.dataset = found.get("dataset", "")[:LONGEST_NAME] or None
+    if found.get("extension") in FORMATS:
+        facts.format = found["extension"]
 
 
 def services(request: Request) -> Services:
@@ -86,6 +97,7 @@ def answer_limits(request: Request, deadline: LambdaDeadline) -> Limits | None:
 
 AnswerLimits = Annotated[Limits | None, Depends(answer_limits)]
 RequestedDownload = Annotated[DownloadRequest, Depends(download_request)]
+OfferedServices = Annotated[Services, Depends(services)]
 CurrentService = Annotated[Service, Depends(service)]
 
 

@@ -9,12 +9,15 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from application import errors
 from application.telemetry import logger
+from application.telemetry.facts import facts_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
+INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,25 @@ PROBLEMS: dict[type[errors.DownloadError], Problem] = {
 }
 
 
+class ProblemResponse(Response):
+    """A problem+json response, which tells the access log its code."""
+
+    def __init__(self, code: str, content: bytes, status: HTTPStatus, headers: Mapping[str, str]) -> None:
+        super().__init__(content, status, headers, MEDIA_TYPE)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        facts_of(scope).code = self._code
+        await super().__call__(scope, receive, send)
+
+
+def problem_code(error: BaseException) -> str:
+    """The stable code of an error, `internal` for what nobody expected."""
+    known = (PROBLEMS[kind].code for kind in type(error).__mro__ if kind in PROBLEMS)
+    # After the headers Starlette wraps what it would have told.
+    return next(known, problem_code(error.__cause__) if error.__cause__ else INTERNAL)
+
+
 def problem_response(
     request_id: str,
     status: HTTPStatus,
@@ -68,11 +90,11 @@ def problem_response(
         "request_id": request_id,
         **members,
     }
-    return Response(
+    return ProblemResponse(
+        code,
         json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"),
         status,
         {"Cache-Control": "no-store", **(headers or {})},
-        MEDIA_TYPE,
     )
 
 
@@ -80,7 +102,8 @@ async def download_error(request: Request, error: Exception) -> Response:
     """Tell a domain error; what is ours to mend goes to the log with its cause."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("%s %s: %s", request_id(request), problem.code, error, exc_info=error)
+        found = {"request_id": request_id(request), "code": problem.code}
+        logger.error("refused: %s", error, exc_info=error, extra=found)
     members = {}
     if isinstance(error, errors.QueryInvalid):
         members["errors"] = [{"parameter": item.parameter, "detail": item.detail} for item in error.problems]

@@ -17,14 +17,17 @@ from application.download import Downloads
 from application.errors import AnswerTooLarge, ClientStalled
 from application.exports import Exports
 from application.limits import Limits
+from application.models import Query
 from application.native import ObjectReader
 from application.planning import Plan, Request
 from application.spool import Reader
-from application.telemetry import logger
+from application.telemetry.facts import facts_of
 
 # Read and sent in one piece: it is what a stalled client holds (docs/performance.md).
 PIECE_BYTES = 64 << 10
 MISSING_FIELDS_BYTES = 2048
+MOST_SHOWN_FILTERS = 20
+SHOWN_FILTER_LENGTH = 100
 
 
 class DownloadResponse(Response):
@@ -56,6 +59,8 @@ class DownloadResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
+        facts = facts_of(scope)
+        facts.filters, facts.e_tag = shown_filters(self._plan.query), self._plan.e_tag
         if is_not_modified(headers, _validators(self._plan)):
             await self._start(send, 304, self._plan, {})
             await send({"type": "http.response.body", "body": b""})
@@ -65,12 +70,12 @@ class DownloadResponse(Response):
             # An abort to an HTTP/1.0 client is a clean end to it: there, too, the whole comes first.
             limits = self._limits or (Limits() if scope["http_version"] == "1.0" else None)
             try:
-                if not await unless_gone(self._stream(headers, send, limits), receive):
-                    logger.info("%s: the client left", self._plan.filename)
+                await unless_gone(self._stream(scope, send, limits), receive)
             except AnswerTooLarge:
                 if self._exports is None:
                     raise
                 url = await asyncio.to_thread(self._exports.url, self._request, self._plan)
+                facts.source = "redirect"
                 await redirect_response(url)(scope, receive, send)
 
     async def _answer_head(self, send: Send) -> None:
@@ -82,8 +87,9 @@ class DownloadResponse(Response):
         await self._start(send, 200, self._plan, known)
         await send({"type": "http.response.body", "body": b""})
 
-    async def _stream(self, headers: Headers, send: Send, limits: Limits | None) -> bool:
-        """Send everything; True at its end."""
+    async def _stream(self, scope: Scope, send: Send, limits: Limits | None) -> None:
+        """Send everything."""
+        headers, facts = Headers(scope=scope), facts_of(scope)
         status, known = 200, dict[str, str]()
 
         def narrow(plan: Plan, reader: Reader | ObjectReader) -> None:
@@ -99,11 +105,13 @@ class DownloadResponse(Response):
 
         plan, reader = await self._downloads.start(self._request, self._plan, narrow, limits)
         with reader:
+            facts.source, facts.e_tag = reader.source, plan.e_tag
+            facts.rows = _rows(plan, reader, status)
             await self._start(send, status, plan, known)
             while body := await reader.read(PIECE_BYTES):
                 await self._send(send, {"type": "http.response.body", "body": body, "more_body": True})
+        facts.rows = _rows(plan, reader, status)
         await send({"type": "http.response.body", "body": b""})
-        return True
 
     async def _send(self, send: Send, message: Message) -> None:
         """Send, or give up on a client that takes nothing for too long."""
@@ -139,6 +147,17 @@ def redirect_response(url: str) -> Response:
     return Response(body, 307, {"Location": url, "Cache-Control": "no-store"}, media_type="application/json")
 
 
+def shown_filters(query: Query) -> tuple[str, ...]:
+    """The filters for the log, in the order of the query, as many and as much of each as a line can bear."""
+    shown = [
+        f"{item.column.name}__{item.operator}={','.join(item.values)}"
+        for item in query.filters[:MOST_SHOWN_FILTERS]
+    ]
+    return tuple(
+        text if len(text) <= SHOWN_FILTER_LENGTH else text[: SHOWN_FILTER_LENGTH - 1] + "…" for text in shown
+    )
+
+
 def missing_fields(names: tuple[str, ...]) -> str:
     """Names percent-encoded and joined by commas, as many whole ones as the header may hold."""
     shown = ""
@@ -158,6 +177,13 @@ def _whole_headers(reader: Reader | ObjectReader) -> dict[str, str]:
     if reader.digest is not None:
         headers["Repr-Digest"] = f"sha-256=:{b64encode(reader.digest).decode()}:"
     return headers
+
+
+def _rows(plan: Plan, reader: Reader | ObjectReader, status: int) -> int | None:
+    """Rows of the answer for the log, where all of the result is sent and they are known by now."""
+    if status != 200:
+        return None
+    return plan.dataset.rows if isinstance(reader, ObjectReader) else reader.rows
 
 
 def _validators(plan: Plan) -> Validators:

@@ -15,6 +15,7 @@ from application.api.dependencies import (
     AnswerLimits,
     CurrentService,
     LambdaDeadline,
+    OfferedServices,
     PlannedDownload,
     PlannedManifest,
     RequestedDownload,
@@ -25,6 +26,7 @@ from application.api.leaving import unless_gone
 from application.api.responses import DownloadResponse, redirect_response
 from application.manifest import make_manifest, manifest_e_tag
 from application.planning import Plan
+from application.telemetry.facts import facts_of
 
 SERVICE = "download-lambda"
 
@@ -44,6 +46,17 @@ async def ready(current: CurrentService) -> dict[str, str]:
     """Storage and engine answer."""
     await asyncio.to_thread(current.check)
     return {"status": "ready", "service": SERVICE}
+
+
+@router.head("/metrics", include_in_schema=False)
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request, offered: OfferedServices) -> Response:
+    """The metrics page, where METRICS is `prometheus`."""
+    page = await asyncio.to_thread(offered.observing.page, request.headers.get("accept", ""))
+    if page is None:
+        raise HTTPException(404)
+    body, media_type = page
+    return Response(body, headers={"Content-Type": media_type, "Cache-Control": "no-store"})
 
 
 development = APIRouter(dependencies=[Depends(development_only)], include_in_schema=False)
@@ -109,6 +122,7 @@ async def download(
         # Whoever asks again while it is made, or after, makes nothing anew.
         url = await asyncio.to_thread(current.exports.find, planned)
     if url:
+        facts_of(request.scope).source = "redirect"
         return redirect_response(url)
     return DownloadResponse(
         current.downloads,

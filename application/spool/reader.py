@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 class Reader:
     """One place on a tape; close it to leave."""
 
-    def __init__(self, tape: "Tape") -> None:
+    def __init__(self, tape: "Tape", source: str) -> None:
         self._tape = tape
+        self.source = source  # made for this reader, joined while it is made, or kept in the spool
         self._end: int | None = None
         self.position = 0
 

@@ -88,6 +88,11 @@ class Segments:
         """False once the first byte was freed."""
         return not self._segments or self._segments[0] is not None
 
+    @property
+    def freed(self) -> int:
+        """Bytes that were freed, if all segments but the last are full."""
+        return sum(segment is None for segment in list(self._segments)) * self._length
+
     def append(self, position: int, data: memoryview) -> int:
         """Put bytes at the end, which is ``position``, as many as one segment takes; returns how many.
 

@@ -44,6 +44,7 @@ class Tape:
         self._readers: list[Reader] = []
         self._changed = Signal()
         self._closed = False
+        self._taken = False  # by its first reader
         self._ended = False  # nothing is written from then on, so the segments can be closed
         self._hash = hashlib.sha256()
         self.size = 0
@@ -62,7 +63,9 @@ class Tape:
         with self._changed:
             if self._closed or self.failure or not self.has_start:
                 return None
-            reader = Reader(self)
+            source = "spool" if self.done else "joined" if self._taken else "made"
+            self._taken = True
+            reader = Reader(self, source)
             self._readers.append(reader)
             return reader
 
@@ -85,6 +88,11 @@ class Tape:
             with self._changed:
                 self.size += count
                 self._changed.ring()
+
+    @property
+    def held(self) -> int:
+        """Bytes that lie in its segments."""
+        return max(0, self.size - self._segments.freed)
 
     @property
     def digest(self) -> bytes | None:

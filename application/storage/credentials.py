@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from application.errors import StorageUnavailable
+from application.telemetry.redaction import hide
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
@@ -83,6 +84,7 @@ class CredentialProvider:
                 self._failed = (time.monotonic() + _FAILURE_SECONDS, str(error))
                 raise
             found, lasting = held, False
+        hide(found.key, found.secret, found.token)
         self._check_at = _next_check(found, lasting)
         self._held, self._failed = found, None
         return found

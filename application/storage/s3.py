@@ -14,6 +14,7 @@ from application.storage.base import CHUNK, S3Secret, check_range, is_plain
 from application.storage.credentials import CredentialProvider
 from application.storage.failures import is_refusal, translated, unavailable
 from application.storage.signed import CHANGED, read_signed
+from application.telemetry.tracing import span
 
 if TYPE_CHECKING:
     import obstore
@@ -55,6 +56,7 @@ class S3Storage:
         self._is_strict = True
         self.description = self.allowed().rstrip("/")
 
+    @span("storage.list")
     def list(self, prefix: str = "") -> Iterator[ObjectMeta]:
         """List the objects whose key starts with the prefix, in the order of their UTF-8 bytes."""
         # obstore's prefix is whole parts: list the folder and keep what matches.
@@ -69,6 +71,7 @@ class S3Storage:
         kept = [meta for meta in found if meta.path and meta.path.startswith(prefix)]
         return iter(sorted(kept, key=lambda meta: meta.path.encode()))
 
+    @span("storage.head")
     def head(self, path: str) -> ObjectMeta | None:
         """Return the object's size, time and entity tag, or None when there is no such object."""
         if not is_plain(path):
@@ -188,6 +191,7 @@ class S3Storage:
         for position in range(start, end, _RANGE):
             yield self._range(meta, position, min(end, position + _RANGE))
 
+    @span("storage.read")
     def _range(self, meta: ObjectMeta, start: int, end: int) -> bytes:
         """Get one range, checked by If-Match and, as some servers ignore that, by what came."""
         from obstore.exceptions import BaseError, PreconditionError

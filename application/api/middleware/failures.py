@@ -5,7 +5,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from application.api.problems import problem_response, request_id
+from application.api.problems import INTERNAL, problem_response, request_id
 from application.telemetry import logger
 
 
@@ -29,7 +29,8 @@ class FailureMiddleware:
             if started or scope["type"] != "http":
                 raise
             identity = request_id(Request(scope))
-            logger.error("%s unexpected failure", identity, exc_info=error)
+            found = {"request_id": identity, "code": INTERNAL}
+            logger.error("unexpected failure", exc_info=error, extra=found)
             detail = "Something went wrong here; quote the request id when you report it."
-            response = problem_response(identity, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)
+            response = problem_response(identity, HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL, detail)
             await response(scope, receive, send)

@@ -1,0 +1,27 @@
+"""A span for each request, around all that is done for it."""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from application.telemetry.facts import facts_of
+from application.telemetry.tracing import request_span, trace_id
+
+
+class TracingMiddleware:
+    """Outside the access log, whose facts it adds to the span; free where no traces are sent."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        attributes = {"http_request_method": scope["method"], "url_path": scope["path"]}
+        with request_span(scope["method"], scope["headers"], **attributes) as span:
+            facts = facts_of(scope)
+            facts.trace_id = trace_id()
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                for name, value in facts.attributes().items():
+                    span.set_attribute(name, value)

@@ -89,7 +89,7 @@ def _head(record: logging.LogRecord) -> dict[str, str]:
     return {
         "time": time.replace("+00:00", "Z"),
         "level": record.levelname,
-        "message": redact(record.getMessage()),
+        "message": redact(record.getMessage()).rstrip(),
     }
 
 

@@ -64,7 +64,7 @@ def test_there_are_queries() -> None:
     assert len(list(queries())) > 20
 
 
-@pytest.mark.parametrize("query", queries())
+@pytest.mark.parametrize("query", list(queries()))
 def test_every_metric_of_a_query_is_on_the_page_with_its_labels(
     query: str, samples: dict[str, set[str]]
 ) -> None:

@@ -69,3 +69,11 @@ def test_the_module_is_the_command(folder: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (folder / "out.json").read_text().startswith('[{"organisation-entity":1')
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many"])
+def test_workers_are_at_least_one(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--workers", count])
+    assert ended.value.code == 2
+    assert "--workers" in capsys.readouterr().err

@@ -23,7 +23,7 @@ from application.api.dependencies import (
     development_only,
 )
 from application.api.leaving import unless_gone
-from application.api.responses import DownloadResponse, redirect_response
+from application.api.responses import DownloadResponse, redirect_response, shown_filters
 from application.manifest import make_manifest, manifest_e_tag
 from application.planning import Plan
 from application.telemetry.facts import facts_of
@@ -141,7 +141,8 @@ async def manifest(
     request: Request, current: CurrentService, requested: RequestedManifest, planned: PlannedManifest
 ) -> Response:
     """What a download is, by `format` and the download's own parameters: ETag, rows, bytes, SHA-256."""
-    max_age = current.settings.cache_max_age
+    facts, max_age = facts_of(request.scope), current.settings.cache_max_age
+    facts.format, facts.filters = planned.format.extension, shown_filters(planned.query)
     validators = Validators(manifest_e_tag(planned), planned.dataset.last_modified)
     if is_not_modified(request.headers, validators):
         return Response(status_code=304, headers=_manifest_headers(planned, max_age))

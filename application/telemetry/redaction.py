@@ -3,6 +3,7 @@
 import os
 import re
 import threading
+from collections import deque
 from urllib.parse import quote
 
 HIDDEN = "***"
@@ -37,6 +38,9 @@ _PATTERNS = tuple(
         (r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b", HIDDEN),
     )
 )
+# All of them need one of these; most texts have none.
+_SUSPICIOUS = re.compile(r"[=:<'@%]|AKIA|ASIA", re.IGNORECASE)
+_age: deque[str] = deque(maxlen=MOST_KNOWN)
 _known: tuple[str, ...] = ()
 _lock = threading.Lock()
 
@@ -49,8 +53,9 @@ def hide(*secrets: str | None) -> None:
         return
     encoded = [quote(text, safe="") for text in new]
     with _lock:
-        kept = dict.fromkeys([*_known, *new, *encoded])
-        _known = tuple(kept)[-MOST_KNOWN:]
+        _age.extend(dict.fromkeys(new + encoded))
+        # The longest first, lest a shorter one leave a part of it.
+        _known = tuple(sorted(_age, key=len, reverse=True))
 
 
 def hide_environment() -> None:
@@ -62,8 +67,11 @@ def hide_environment() -> None:
 
 def redact(text: str) -> str:
     """The text without keys, signatures and passwords."""
-    for secret in sorted(_known, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+    for secret in _known:
+        if secret in text:
+            text = text.replace(secret, HIDDEN)
+    if not _SUSPICIOUS.search(text):
+        return text
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text

@@ -211,6 +211,12 @@ def test_a_cause_has_the_requests_id(server: Served, log: Log, monkeypatch: pyte
     assert (cause["request_id"], cause["code"]) == (identity, "engine-failed")
 
 
+def test_a_manifest_names_the_download_that_it_is_of(asked: Asked) -> None:
+    line = asked("/datasets/sample/manifest?format=csv&quality=some")
+    assert (line["resource"], line["dataset"], line["format"]) == ("manifest", "sample", "csv")
+    assert line["filters"] == ["quality__exact=some"]
+
+
 def test_probes_are_logged_for_debugging_only(server: Served, log: Log) -> None:
     for path in ("/health", "/ready", "/sample.csv"):
         last = server.get(path).headers["x-request-id"]

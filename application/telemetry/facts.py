@@ -11,6 +11,8 @@ REFUSED = "refused"
 CANCELLED = "cancelled"
 ABORTED = "aborted"
 
+# What is shown of a path, which a client may make as long as it likes.
+LONGEST_PATH = 200
 # Handlers that only say how the service is.
 PROBES = frozenset({"health", "ready", "metrics"})
 _STATE = "facts"

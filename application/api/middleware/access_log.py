@@ -12,13 +12,12 @@ from application.telemetry.facts import (
     ABORTED,
     CANCELLED,
     COMPLETE,
+    LONGEST_PATH,
     NOT_MODIFIED,
     REFUSED,
     RequestFacts,
     facts_of,
 )
-
-LONGEST_PATH = 200
 
 
 class AccessLogMiddleware:

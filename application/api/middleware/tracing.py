@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from application.telemetry.facts import facts_of
+from application.telemetry.facts import LONGEST_PATH, facts_of
 from application.telemetry.tracing import request_span, trace_id
 
 
@@ -16,7 +16,7 @@ class TracingMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        attributes = {"http_request_method": scope["method"], "url_path": scope["path"]}
+        attributes = {"http_request_method": scope["method"], "url_path": scope["path"][:LONGEST_PATH]}
         with request_span(scope["method"], scope["headers"], **attributes) as span:
             facts = facts_of(scope)
             facts.trace_id = trace_id()

@@ -4,7 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -132,8 +132,10 @@ class Metrics:
 
         assert self._folder is not None  # noqa: S101 - asked for only then
         for process in _processes(self._folder):
-            if not _lives(process):
-                mark_process_dead(process, self._folder)  # type: ignore[no-untyped-call]
+            # Another worker may do the same for a page of its own.
+            with suppress(FileNotFoundError):
+                if not _lives(process):
+                    mark_process_dead(process, self._folder)  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
         MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]
         return registry

@@ -37,7 +37,9 @@ class Place:
     endpoint: str
 
     def exported(self) -> list[Path]:
-        return [path for path in self.exports.rglob("*") if path.is_file() and path.suffix != ".json"]
+        # Not what rclone is still writing.
+        names = [path for path in self.exports.rglob("*") if path.is_file() and path.suffix != ".json"]
+        return [path for path in names if "rclone_temp" not in path.name]
 
     def notes(self) -> list[Path]:
         return list(self.exports.rglob("*.json"))

@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
+    # What the Lambda Web Adapter and most platforms for containers set.
+    parser.add_argument("--port", type=int, default=os.environ.get("PORT", "8000"))
 
 
 def _count(text: str) -> int:

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Build the image, tag it with the version and the commit, and say how to run it.
+# usage: scripts/build-docker.sh [REPOSITORY]      PLATFORM=linux/arm64 for Graviton; PUSH=1 pushes
+# With GITHUB_OUTPUT set, as on GitHub's runners, `digest=sha256:…` of what was pushed is written there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+repository=${1:-download-lambda}
+platform=${PLATFORM:-linux/amd64}
+version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' application/__init__.py)
+commit=$(git rev-parse HEAD)
+revision=$commit
+tag=${commit:0:12}
+if [[ -n $(git status --porcelain) ]]; then
+    [[ -z ${PUSH:-} ]] || { echo "Commit first: what is pushed must be what the commit says." >&2; exit 2; }
+    revision+=-modified tag+=-modified
+fi
+
+metadata=$(mktemp)
+trap 'rm -f "$metadata"' EXIT
+options=(--tag "$repository:$tag")
+# Where tags cannot change there is one image a commit, so only the commit's tag is pushed.
+if [[ -n ${PUSH:-} ]]; then options+=(--push); else options+=(--tag "$repository:$version" --load); fi
+# One image, no index with attestations beside it: Lambda takes no other.
+docker buildx build --platform "$platform" --provenance=false --sbom=false \
+    --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
+    --metadata-file "$metadata" "${options[@]}" .
+
+if [[ -n ${PUSH:-} ]]; then
+    digest=$(sed -n 's/.*"containerimage.digest": *"\(sha256:[0-9a-f]*\)".*/\1/p' "$metadata")
+    [[ -n $digest ]] || { echo "The build told no digest." >&2; exit 1; }
+    echo "Pushed $repository@$digest ($tag)"
+    [[ -z ${GITHUB_OUTPUT:-} ]] || echo "digest=$digest" >> "$GITHUB_OUTPUT"
+    exit 0
+fi
+docker image ls "$repository:$tag"
+cat <<END
+Run it over a folder that has dataset/NAME.parquet:
+  docker run --rm --read-only --tmpfs /tmp:size=4g --publish 8080:8080 \\
+    --volume "\$PWD/data:/data:ro" --env DATASET_BUCKET=/data $repository:$tag
+or over a bucket, with the keys of your shell:
+  docker run --rm --read-only --tmpfs /tmp:size=4g --publish 8080:8080 --env DATASET_BUCKET=my-bucket \\
+    --env AWS_REGION --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY --env AWS_SESSION_TOKEN $repository:$tag
+then: curl http://localhost:8080/health
+END

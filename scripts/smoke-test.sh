@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Ask a running service for what every release must answer; ends with 1 at the first answer that is wrong.
+# usage: scripts/smoke-test.sh URL [DATASET] [QUERY]
+#   without DATASET only /health and a problem are asked; QUERY filters it, such as organisation-entity=122
+#   API_KEY is sent as x-api-key when it is set
+set -euo pipefail
+
+url=${1:?usage: $0 URL [DATASET] [QUERY]}
+url=${url%/}
+dataset=${2:-}
+query=${3:-}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+fail() {
+    echo "smoke test: $1" >&2
+    sed 's/^/  /' "$folder/headers" >&2 || true
+    exit 1
+}
+
+# ask STATUS PATH [CURL OPTION…]: the answer's status must be this one; its body and headers lie in the folder.
+ask() {
+    local wanted=$1 path=$2 status
+    shift 2
+    : > "$folder/headers"
+    # 503 is tried again by curl, as Retry-After says: a place may be taken, or a function just be starting.
+    status=$(curl --silent --show-error --globoff --max-time 120 --retry 3 --retry-max-time 120 \
+        ${API_KEY:+--header "x-api-key: $API_KEY"} "$@" \
+        --dump-header "$folder/headers" --output "$folder/body" --write-out '%{http_code}' "$url$path") \
+        || fail "$path: no whole answer"
+    [[ $status == "$wanted" ]] || fail "$path: status $status, not $wanted"
+    echo "$status $path"
+}
+
+header() { tr -d '\r' < "$folder/headers" | sed -n "s/^$1: //Ip" | tail -n 1; }
+
+ask 200 /health
+grep -q '"status": *"healthy"' "$folder/body" || fail "/health: not healthy"
+
+ask 404 /no-such-dataset-of-the-smoke-test.csv
+[[ $(header content-type) == application/problem+json* ]] || fail "an error is not problem+json"
+
+[[ -n $dataset ]] || exit 0
+path="/$dataset.csv${query:+?$query}"
+ask 200 "$path"
+[[ $(header content-type) == text/csv* ]] || fail "$path: not text/csv"
+(($(wc -l < "$folder/body") > 1)) || fail "$path: no rows"
+etag=$(header etag)
+[[ -n $etag ]] || fail "$path: no ETag"
+length=$(header content-length)
+[[ -z $length || $length == "$(wc -c < "$folder/body" | tr -d ' ')" ]] || fail "$path: not as long as it says"
+
+ask 304 "$path" --header "If-None-Match: $etag"
+
+ask 200 "$path" --header 'Accept-Encoding: gzip'
+[[ $(header content-encoding) == gzip ]] || fail "$path: not compressed"
+gzip --test < "$folder/body" || fail "$path: not whole gzip"

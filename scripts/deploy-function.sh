@@ -10,7 +10,7 @@ set -euo pipefail
 usage="usage: $0 FUNCTION REPOSITORY@sha256:DIGEST URL [DATASET] [QUERY]"
 function=${1:?$usage}
 image=${2:?$usage}
-url=${3:?$usage}
+: "${3:?$usage}"
 shift 2
 here=$(dirname "${BASH_SOURCE[0]}")
 [[ $image =~ @sha256:[0-9a-f]{64}$ ]] || { echo "$image names no digest; tags can move" >&2; exit 2; }

@@ -2,7 +2,8 @@
 # Ask a running service for what every release must answer; ends with 1 at the first answer that is wrong.
 # usage: scripts/smoke-test.sh URL [DATASET] [QUERY]
 #   without DATASET only /health and a problem are asked; QUERY filters it, such as organisation-entity=122
-#   API_KEY is sent as x-api-key when it is set
+#   API_KEY is sent as x-api-key when it is set. RETRIES (3) is how often a 5xx is asked again. With SIGN_REGION the requests are signed with the AWS keys of the
+#   environment, as a function URL with AWS_IAM wants: past a CDN, whose cache would answer for an older release.
 set -euo pipefail
 
 url=${1:?usage: $0 URL [DATASET] [QUERY]}
@@ -11,6 +12,13 @@ dataset=${2:-}
 query=${3:-}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+
+options=(--silent --show-error --globoff --max-time 120 --retry "${RETRIES:-3}" --retry-max-time 120)
+[[ -z ${API_KEY:-} ]] || options+=(--header "x-api-key: $API_KEY")
+if [[ -n ${SIGN_REGION:-} ]]; then
+    options+=(--aws-sigv4 "aws:amz:$SIGN_REGION:lambda" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY")
+    [[ -z ${AWS_SESSION_TOKEN:-} ]] || options+=(--header "x-amz-security-token: $AWS_SESSION_TOKEN")
+fi
 
 fail() {
     echo "smoke test: $1" >&2
@@ -24,10 +32,8 @@ ask() {
     shift 2
     : > "$folder/headers"
     # 503 is tried again by curl, as Retry-After says: a place may be taken, or a function just be starting.
-    status=$(curl --silent --show-error --globoff --max-time 120 --retry 3 --retry-max-time 120 \
-        ${API_KEY:+--header "x-api-key: $API_KEY"} "$@" \
-        --dump-header "$folder/headers" --output "$folder/body" --write-out '%{http_code}' "$url$path") \
-        || fail "$path: no whole answer"
+    status=$(curl "${options[@]}" "$@" --dump-header "$folder/headers" --output "$folder/body" \
+        --write-out '%{http_code}' "$url$path") || fail "$path: no whole answer"
     [[ $status == "$wanted" ]] || fail "$path: status $status, not $wanted"
     echo "$status $path"
 }

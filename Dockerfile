@@ -31,17 +31,17 @@ COPY --from=adapter /lambda-adapter /opt/extensions/lambda-adapter
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=packages /opt/app /opt/app
 WORKDIR /opt/app
-# The port is said here alone: `serve`, the adapter and the health check read it.
-ENV PORT=8080
+# PORT is for `serve` and the health check, AWS_LWA_PORT the same for the adapter; a test compares them.
 ENV PATH="/opt/venv/bin:${PATH}" \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    AWS_LWA_PORT="${PORT}" \
+    PORT=8080 \
+    AWS_LWA_PORT=8080 \
     AWS_LWA_INVOKE_MODE=response_stream \
     AWS_LWA_READINESS_CHECK_PATH=/health
 # A number, so that Kubernetes can see that it is not root.
 USER 10001:10001
-EXPOSE ${PORT}
+EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health', timeout=2)"]
 CMD ["python", "-m", "application", "serve", "--host", "0.0.0.0"]

@@ -1,0 +1,43 @@
+variable "region" {
+  description = "Where everything but the CDN is."
+  type        = string
+  default     = "eu-west-2"
+}
+
+variable "dataset_bucket" {
+  description = "The bucket that holds dataset/NAME.parquet."
+  type        = string
+}
+
+variable "image_digest" {
+  description = "The first image: sha256:…, as PUSH=1 scripts/build-docker.sh says."
+  type        = string
+}
+
+variable "github_repository" {
+  description = "OWNER/NAME, whose workflows deploy."
+  type        = string
+}
+
+variable "repository_name" {
+  description = "The images' repository, which staging made in this account."
+  type        = string
+  default     = "download-lambda"
+}
+
+variable "cdn_aliases" {
+  description = "Names of your own, such as files.example.org."
+  type        = list(string)
+  default     = []
+}
+
+variable "cdn_certificate_arn" {
+  description = "Their certificate, in us-east-1."
+  type        = string
+  default     = null
+}
+
+variable "alarm_email" {
+  description = "Who is told of alarms."
+  type        = string
+}

@@ -1,0 +1,26 @@
+terraform {
+  required_version = ">= 1.9, < 2"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.29, < 7"
+    }
+  }
+
+  # terraform init -backend-config=bucket=… -backend-config=key=… -backend-config=region=…
+  backend "s3" {
+    use_lockfile = true
+  }
+}
+
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = {
+      Service     = "download-lambda"
+      Environment = local.environment
+    }
+  }
+}

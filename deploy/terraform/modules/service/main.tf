@@ -1,0 +1,97 @@
+data "aws_caller_identity" "this" {}
+
+data "aws_region" "this" {}
+
+data "aws_partition" "this" {}
+
+locals {
+  mebibyte = 1048576
+
+  # s3://bucket/root/prefix/dataset.parquet
+  dataset_root     = trim(var.dataset_root, "/")
+  dataset_location = local.dataset_root == "" ? var.dataset_bucket : "s3://${var.dataset_bucket}/${local.dataset_root}"
+  dataset_keys     = join("/", compact([local.dataset_root, trim(var.dataset_prefix, "/")]))
+
+  export_bucket = var.export_bucket ? aws_s3_bucket.exports[0].bucket : ""
+
+  # An environment of the function runs one request at a time, so one production has its memory and disk alone.
+  # The rest of the memory is Python's, pyarrow's and polars'; the rest of the time sends what was made, for
+  # which 200 MB at Lambda's 2 MB/s take about 100 s.
+  settings = merge(
+    {
+      DATASET_BUCKET      = local.dataset_location
+      DATASET_PREFIX      = var.dataset_prefix
+      ENVIRONMENT         = var.environment
+      DUCKDB_MEMORY_LIMIT = "${floor(var.memory_mb * 0.35)}MiB"
+      DUCKDB_TEMP_LIMIT   = "${floor(var.ephemeral_storage_mb * 0.25)}MiB"
+      PRODUCTION_LIMIT    = "1"
+      PRODUCTION_MEMORY   = tostring(floor(var.memory_mb * 0.4) * local.mebibyte)
+      PRODUCTION_SECONDS  = tostring(floor(var.timeout_seconds * 0.6))
+      SPOOL_MAX_RESULT    = tostring(floor(var.ephemeral_storage_mb * 0.45) * local.mebibyte)
+      SPOOL_MAX_BYTES     = tostring(floor(var.ephemeral_storage_mb * 0.2) * local.mebibyte)
+    },
+    var.export_bucket ? { EXPORT_BUCKET = local.export_bucket } : {},
+    var.settings,
+  )
+}
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_117: response streaming through a function URL does not work in a VPC
+  #checkov:skip=CKV_AWS_272: code signing is for zip archives; the image is pinned by digest
+  #checkov:skip=CKV_AWS_116: the one asynchronous event, an export, is not tried again; a client asks anew
+  #checkov:skip=CKV_AWS_115: reserved_concurrency sets it; without, the account's limit holds
+  #checkov:skip=CKV_AWS_173: the environment is encrypted by Lambda's key, or by kms_key_arn
+  #checkov:skip=CKV_AWS_50: tracing switches it on
+  function_name = var.name
+  description   = "Streams datasets, stored as Parquet, as CSV, JSON and more"
+  role          = aws_iam_role.function.arn
+
+  package_type  = "Image"
+  image_uri     = var.image_uri
+  architectures = [var.architecture]
+
+  timeout                        = var.timeout_seconds
+  memory_size                    = var.memory_mb
+  reserved_concurrent_executions = var.reserved_concurrency
+  kms_key_arn                    = var.kms_key_arn
+
+  ephemeral_storage {
+    size = var.ephemeral_storage_mb
+  }
+
+  environment {
+    variables = local.settings
+  }
+
+  # The service writes its own JSON lines. Lambda's would wrap them, and the memory alarm reads its text.
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.function.name
+  }
+
+  tracing_config {
+    mode = var.tracing ? "Active" : "PassThrough"
+  }
+
+  depends_on = [aws_iam_role_policy.function]
+
+  lifecycle {
+    # Deployments change it (scripts/deploy-function.sh); the one given here is the first.
+    ignore_changes = [image_uri]
+  }
+}
+
+# What the function sends to itself: make this export. Twice would be once too much, and nobody waits for long.
+resource "aws_lambda_function_event_invoke_config" "this" {
+  function_name                = aws_lambda_function.this.function_name
+  maximum_event_age_in_seconds = 300
+  maximum_retry_attempts       = 0
+}
+
+resource "aws_cloudwatch_log_group" "function" {
+  #checkov:skip=CKV_AWS_158: encrypted by CloudWatch's key, or by kms_key_arn
+  #checkov:skip=CKV_AWS_338: a year is the default; access lines hold addresses, so less may be wanted
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}

@@ -1,12 +1,9 @@
 # syntax=docker/dockerfile:1
 
 # The tags say what it is, the digests (of the multi-platform indexes) decide. 3.11 is what every test runs on.
-ARG PYTHON=python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3
-ARG ADAPTER=public.ecr.aws/awsguru/aws-lambda-adapter:0.9.1@sha256:46d6625e68cbbdd2efab4a20245977664513f13ffef47915b000d431adcea0b4
+FROM public.ecr.aws/awsguru/aws-lambda-adapter:0.9.1@sha256:46d6625e68cbbdd2efab4a20245977664513f13ffef47915b000d431adcea0b4 AS adapter
 
-FROM ${ADAPTER} AS adapter
-
-FROM ${PYTHON} AS packages
+FROM python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3 AS packages
 WORKDIR /build
 # DuckDB's extension is one of the wheels: nothing is downloaded when the service runs.
 COPY requirements.txt scripts/slim.py ./
@@ -19,7 +16,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY application /opt/app/application
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib /opt/app
 
-FROM ${PYTHON}
+FROM python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="download-lambda" \

@@ -7,16 +7,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
+# Tools whose needs differ from the service's live apart.
+LINTERS := .venv-deployment
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	--no-header --no-emit-index-url pyproject.toml $(LOCK_OPTIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve check format test lock clean
+.PHONY: help demo serve check check-deployment format test lock clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo "  PORT=$(PORT) is where demo and serve listen"
 
 demo: $(RUNTIME) ## make sample datasets and serve them
@@ -31,6 +33,9 @@ check: $(DEV) ## lint, formatting, types, and which room may import which
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+check-deployment: $(LINTERS)/.made ## lint image, scripts, workflows, manifests and Terraform
+	scripts/check-deployment.sh $(LINTERS)/bin
+
 format: $(DEV) ## rewrite what ruff can set right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -41,9 +46,10 @@ test: $(DEV) ## all tests; ARGS="-k csv" for some
 lock: $(DEV) ## pin the newest versions that pyproject.toml allows; LOCK_OPTIONS=--upgrade for all of them
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --output-file requirements-dev.txt --extra dev --extra otel --constraint requirements.txt
+	$(subst pyproject.toml,requirements-deployment.in,$(LOCK)) --output-file requirements-deployment.txt
 
 clean: ## remove the environment, the sample datasets, caches and builds
-	rm -rf $(VENV) .demo dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(LINTERS) .demo dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -59,3 +65,8 @@ $(RUNTIME): requirements.txt | $(BIN)/python
 $(DEV): requirements-dev.txt requirements.txt | $(BIN)/python
 	$(PIP) --requirement requirements-dev.txt
 	@touch $(RUNTIME) $@
+
+$(LINTERS)/.made: requirements-deployment.txt
+	$(PYTHON) -m venv --clear $(LINTERS)
+	$(LINTERS)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --requirement $<
+	@touch $@

@@ -1,5 +1,9 @@
 # Results too large for Lambda's 200 MB, under their ETags; each is made once and read through presigned URLs.
 
+locals {
+  export_bucket = var.export_bucket ? aws_s3_bucket.exports[0].bucket : ""
+}
+
 resource "aws_s3_bucket" "exports" {
   #checkov:skip=CKV_AWS_21: what is lost is made again
   #checkov:skip=CKV_AWS_144: what is lost is made again

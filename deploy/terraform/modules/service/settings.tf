@@ -1,0 +1,30 @@
+# The service's settings. This file and variables.tf need no provider: tests/deployment evaluates them by themselves.
+
+locals {
+  mebibyte = 1048576
+
+  # s3://bucket/root/prefix/dataset.parquet
+  dataset_root     = trim(var.dataset_root, "/")
+  dataset_location = local.dataset_root == "" ? var.dataset_bucket : "s3://${var.dataset_bucket}/${local.dataset_root}"
+  dataset_keys     = join("/", compact([local.dataset_root, trim(var.dataset_prefix, "/")]))
+
+  # An environment of the function runs one request at a time, so one production has its memory and disk alone.
+  # The rest of the memory is Python's, pyarrow's and polars'; the rest of the time sends what was made, for
+  # which 200 MB at Lambda's 2 MB/s take about 100 s.
+  settings = merge(
+    {
+      DATASET_BUCKET      = local.dataset_location
+      DATASET_PREFIX      = var.dataset_prefix
+      ENVIRONMENT         = var.environment
+      DUCKDB_MEMORY_LIMIT = "${floor(var.memory_mb * 0.35)}MiB"
+      DUCKDB_TEMP_LIMIT   = "${floor(var.ephemeral_storage_mb * 0.25)}MiB"
+      PRODUCTION_LIMIT    = "1"
+      PRODUCTION_MEMORY   = tostring(floor(var.memory_mb * 0.4) * local.mebibyte)
+      PRODUCTION_SECONDS  = tostring(floor(var.timeout_seconds * 0.6))
+      SPOOL_MAX_RESULT    = tostring(floor(var.ephemeral_storage_mb * 0.45) * local.mebibyte)
+      SPOOL_MAX_BYTES     = tostring(floor(var.ephemeral_storage_mb * 0.2) * local.mebibyte)
+    },
+    var.export_bucket ? { EXPORT_BUCKET = local.export_bucket } : {},
+    var.settings,
+  )
+}

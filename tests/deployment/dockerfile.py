@@ -1,7 +1,7 @@
 """A Dockerfile read and walked in plain folders: what its image holds, without an engine.
 
-A folder for each stage stands for its file system. Absolute paths below ROOTS in RUN and ENV are moved into it;
-everything else a RUN step names is this machine's, so the Dockerfile may only write below ROOTS.
+A folder for each stage stands for its file system. Absolute paths below ROOTS in RUN and ENV are moved
+into it; all else that a RUN step names is this machine's, so the Dockerfile may only write below ROOTS.
 """
 
 import json
@@ -47,7 +47,10 @@ class Stage:
     copied: list[tuple[str, str]] = field(default_factory=list)
 
     def path(self, absolute: str) -> Path:
-        return self.folder / os.path.normpath(f"{self.workdir}/{absolute}" if absolute[0] != "/" else absolute)[1:]
+        return (
+            self.folder
+            / os.path.normpath(f"{self.workdir}/{absolute}" if absolute[0] != "/" else absolute)[1:]
+        )
 
     def moved(self, text: str) -> str:
         return _ABSOLUTE.sub(f"{self.folder}/", text)
@@ -67,11 +70,13 @@ def read(text: str) -> Iterator[Instruction]:
 
 
 def ignored(patterns: list[str], path: str) -> bool:
-    """Whether .dockerignore keeps a path from the build: the last pattern that matches it or a parent decides."""
+    """Whether .dockerignore hides a path: the last pattern that matches it or a parent decides."""
     verdict = False
     parents = [path, *(str(parent) for parent in Path(path).parents)]
     for pattern in patterns:
-        expression = re.escape(pattern.removeprefix("!")).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
+        expression = (
+            re.escape(pattern.removeprefix("!")).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
+        )
         if any(re.fullmatch(expression, parent) for parent in parents):
             verdict = not pattern.startswith("!")
     return verdict

@@ -1,4 +1,4 @@
-"""Terraform's files, read far enough to follow their references; their syntax is for `terraform fmt` to judge."""
+"""Terraform's files, read far enough to follow references; their syntax is for `terraform fmt` to judge."""
 
 import re
 from collections.abc import Iterator

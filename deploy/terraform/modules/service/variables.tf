@@ -64,9 +64,14 @@ variable "settings" {
 }
 
 variable "timeout_seconds" {
-  description = "How long a request may take; Lambda's limit is 900."
+  description = "How long a request, or the making of an export, may take: 60 to 900."
   type        = number
   default     = 300
+
+  validation {
+    condition     = var.timeout_seconds >= 60 && var.timeout_seconds <= 900
+    error_message = "60 to 900."
+  }
 }
 
 variable "memory_mb" {
@@ -163,7 +168,7 @@ variable "cdn_zstd" {
 }
 
 variable "cdn_origin_seconds" {
-  description = "How long CloudFront waits for the first byte. Above 60 needs a quota that AWS gives on request."
+  description = "How long CloudFront waits for the first byte: 60 goes everywhere; accounts may have up to 180, or a quota of their own."
   type        = number
   default     = 60
 }

@@ -33,6 +33,8 @@ image = words[words.index("--image-uri") + 1] if "--image-uri" in words else ""
 plan = json.loads((folder / "plan").read_text())
 if plan.get(command) in ("always", image):
     sys.exit("An error occurred (PlayedException)")
+if command == "describe-images":
+    print("sha256:" + "c" * 64)
 if command == "get-function":
     print((folder / "image").read_text())
 if command == "update-function-code":
@@ -267,6 +269,42 @@ def test_the_job_learns_which_image_was_there_before(function: Lambda, tmp_path:
         GITHUB_OUTPUT=str(output),
     )
     assert output.read_text() == f"previous={OLD}\n"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "key"),
+    [
+        (f"sha256:{'d' * 64}", f"imageDigest=sha256:{'d' * 64}"),
+        ("0123456789abcdef0123456789abcdef01234567", "imageTag=0123456789ab"),
+        ("0123456789ab", "imageTag=0123456789ab"),
+    ],
+)
+def test_an_image_is_found_by_digest_or_commit(
+    function: Lambda, tmp_path: Path, wanted: str, key: str
+) -> None:
+    output = tmp_path / "output"
+    path = str(function.folder)
+    done = run("find-image.sh", "1.amazonaws.com/team/service", wanted, path=path, GITHUB_OUTPUT=str(output))
+    assert done.stdout == f"sha256:{'c' * 64}\n"
+    assert output.read_text() == f"digest={done.stdout}"
+    (told,) = (json.loads(line) for line in (function.folder / "calls").read_text().splitlines())
+    assert told[2:6] == ["--repository-name", "team/service", "--image-ids", key]
+
+
+@pytest.mark.parametrize("wanted", ["latest", "main", "0123456", "sha256:12", "0123456789ag", "$(id)"])
+def test_what_names_no_image_is_refused(function: Lambda, wanted: str) -> None:
+    assert run("find-image.sh", "r/service", wanted, path=str(function.folder)).returncode == 2
+    assert function.calls == []
+
+
+def test_an_image_that_is_not_there_is_a_failure(function: Lambda, tmp_path: Path) -> None:
+    function.fail(describe_images="always")
+    output = tmp_path / "output"
+    done = run(
+        *("find-image.sh", "r/service", "0123456789ab"), path=str(function.folder), GITHUB_OUTPUT=str(output)
+    )
+    assert done.returncode == 1
+    assert not output.exists()
 
 
 @pytest.fixture

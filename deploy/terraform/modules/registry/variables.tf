@@ -5,7 +5,7 @@ variable "name" {
 }
 
 variable "keep_images" {
-  description = "How many images stay; older ones go, and cannot be rolled back to."
+  description = "How many images stay. Older ones go, so keep more than main has commits between two releases to production."
   type        = number
   default     = 30
 }

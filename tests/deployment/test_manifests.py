@@ -174,3 +174,8 @@ def test_a_roll_out_never_has_fewer_pods_than_wanted(manifests: dict[str, dict[s
     spec = manifests["Deployment"]["spec"]
     assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
     assert spec["replicas"] >= 2
+
+
+def test_images_of_others_are_pinned_by_digest(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        assert "build" in service or re.search(r":\d[\w.-]+@sha256:[0-9a-f]{64}$", service["image"])

@@ -2,8 +2,9 @@
 # Ask a running service for what every release must answer; ends with 1 at the first answer that is wrong.
 # usage: scripts/smoke-test.sh URL [DATASET] [QUERY]
 #   without DATASET only /health and a problem are asked; QUERY filters it, such as organisation-entity=122
-#   API_KEY is sent as x-api-key when it is set. RETRIES (3) is how often a 5xx is asked again. With SIGN_REGION the requests are signed with the AWS keys of the
-#   environment, as a function URL with AWS_IAM wants: past a CDN, whose cache would answer for an older release.
+#   API_KEY is sent as x-api-key when it is set. RETRIES (3) is how often a 5xx is asked again.
+#   With SIGN_REGION the requests are signed with the AWS keys of the environment, as a function URL with AWS_IAM
+#   wants: past a CDN, whose cache would answer for an older release.
 set -euo pipefail
 
 url=${1:?usage: $0 URL [DATASET] [QUERY]}
@@ -14,10 +15,13 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 options=(--silent --show-error --globoff --max-time 120 --retry "${RETRIES:-3}" --retry-max-time 120)
-[[ -z ${API_KEY:-} ]] || options+=(--header "x-api-key: $API_KEY")
+# From a file, not as words that every process can see; curl hides what --user has by itself.
+options+=(--header "@$folder/secrets")
+: > "$folder/secrets"
+[[ -z ${API_KEY:-} ]] || printf 'x-api-key: %s\n' "$API_KEY" >> "$folder/secrets"
 if [[ -n ${SIGN_REGION:-} ]]; then
     options+=(--aws-sigv4 "aws:amz:$SIGN_REGION:lambda" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY")
-    [[ -z ${AWS_SESSION_TOKEN:-} ]] || options+=(--header "x-amz-security-token: $AWS_SESSION_TOKEN")
+    [[ -z ${AWS_SESSION_TOKEN:-} ]] || printf 'x-amz-security-token: %s\n' "$AWS_SESSION_TOKEN" >> "$folder/secrets"
 fi
 
 fail() {
@@ -38,7 +42,11 @@ ask() {
     echo "$status $path"
 }
 
-header() { tr -d '\r' < "$folder/headers" | sed -n "s/^$1: //Ip" | tail -n 1; }
+# header NAME (in small letters): its value in the last answer.
+header() {
+    tr -d '\r' < "$folder/headers" \
+        | awk -v name="$1:" 'tolower($1) == name { sub(/^[^:]*: */, ""); value = $0 } END { print value }'
+}
 
 ask 200 /health
 grep -q '"status": *"healthy"' "$folder/body" || fail "/health: not healthy"

@@ -17,7 +17,7 @@ SERVER_SECONDS = 5
 # Read by botocore and obstore themselves.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 # Under way on other branches: each is taken off here when it is a setting.
-AWAITED = {"API_KEY", "LOG_FORMAT", "METRICS", "RATE_LIMIT", "RATE_LIMIT_STORAGE"}
+AWAITED = {"API_KEY", "RATE_LIMIT", "RATE_LIMIT_STORAGE"}
 KNOWN = {name.upper() for name in Settings.model_fields} | AWAITED
 UNITS = {"Mi": 1 << 20, "Gi": 1 << 30, "MB": 10**6, "GB": 10**9, "m": 1 << 20, "g": 1 << 30}
 

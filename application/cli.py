@@ -106,6 +106,8 @@ def _serve(options: argparse.Namespace) -> int:
         workers=options.workers,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         lifespan="on",
+        # It would believe whoever calls from this machine; TRUSTED_PROXIES says whom the service believes.
+        proxy_headers=False,
         # After the service's own grace period, for what even a broken tape does not end.
         timeout_graceful_shutdown=int(settings.grace_seconds) + 5,
         log_config=uvicorn_log_config(settings.log_format),

@@ -12,10 +12,15 @@ from application.api import routes
 from application.api.conditional import PreconditionFailed, RangeNotSatisfiable
 from application.api.dependencies import observed
 from application.api.middleware.access_log import AccessLogMiddleware
+from application.api.middleware.api_key import ApiKeyMiddleware
+from application.api.middleware.client import ClientMiddleware
+from application.api.middleware.client_downloads import ClientDownloadsMiddleware
 from application.api.middleware.cors import SettingsCORSMiddleware
 from application.api.middleware.failures import FailureMiddleware
+from application.api.middleware.rate_limit import RateLimitMiddleware
 from application.api.middleware.request_id import RequestIdMiddleware
 from application.api.middleware.tracing import TracingMiddleware
+from application.api.middleware.security_headers import SecurityHeadersMiddleware
 from application.api.problems import (
     download_error,
     http_error,
@@ -65,11 +70,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(PreconditionFailed, precondition_failed)
     app.add_exception_handler(RangeNotSatisfiable, range_not_satisfiable)
-    # The last one added is the outermost.
+    # The last one added is the outermost. What refuses is inside CORS, so that a browser can read why.
+    app.add_middleware(ClientDownloadsMiddleware, services=services)
+    app.add_middleware(ApiKeyMiddleware, services=services)
+    app.add_middleware(RateLimitMiddleware, services=services)
     app.add_middleware(FailureMiddleware)
     app.add_middleware(SettingsCORSMiddleware, services=services)
+    app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(AccessLogMiddleware, services=services)
     app.add_middleware(TracingMiddleware)
+    app.add_middleware(ClientMiddleware, services=services)
     app.add_middleware(RequestIdMiddleware)
     app.include_router(routes.router)
     app.include_router(routes.development)

@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass
 
 from application import __version__
+from application.access.access import Access, open_access
 from application.catalogue import Catalogue
 from application.download import Downloads
 from application.engine import Engine
@@ -40,7 +41,8 @@ class Service:
     exports: Exports | None
 
     def check(self) -> None:
-        """See that storage and engine answer; raises StorageUnavailable or EngineFailed."""
+        """See that storage and engine answer; raises Stopping, StorageUnavailable or EngineFailed."""
+        self.productions.check()
         self.storage.head("ready-check.parquet")
         self.engine.check()
 
@@ -157,6 +159,17 @@ def _quota(settings: Settings) -> int:
     return min(settings.spool_max_bytes, shutil.disk_usage(settings.spool_dir).total // 2)
 
 
+def _open_access(settings: Settings) -> Access:
+    return open_access(
+        settings.api_key.get_secret_value() if settings.api_key else None,
+        settings.trusted_proxies,
+        settings.rate_limit,
+        settings.rate_limit_storage.get_secret_value(),
+        settings.client_downloads,
+        on_lambda=bool(settings.aws_lambda_function_name),
+    )
+
+
 class Services:
     """The application's service: one for its lifespan, or, where there is none, one for each settings read.
 
@@ -169,6 +182,8 @@ class Services:
         self._in_lifespan = False
         self._settings: Settings | None = settings
         self._service: Service | None = None
+        # Apart from the service: who may ask is known also where no bucket is set.
+        self._access: tuple[Settings, Access] | None = None
         self._lock = threading.Lock()
         self.observing = Observing(
             lambda: self.settings.metrics,
@@ -184,6 +199,20 @@ class Services:
         if self._settings is None or not self._in_lifespan:
             self._settings = Settings()
         return self._settings
+
+    @property
+    def access(self) -> Access:
+        """Who may ask for how much, by the settings in force; raises ConfigurationError."""
+        settings = self.settings
+        with self._lock:
+            if self._access and self._access[0] == settings:
+                return self._access[1]
+            if self._access:
+                self._access[1].close()
+                self._access = None
+            access = _open_access(settings)
+            self._access = settings, access
+            return access
 
     def get(self) -> Service:
         """The service for the settings in force; raises ConfigurationError."""
@@ -201,6 +230,7 @@ class Services:
         """Begin a lifespan; raises ConfigurationError, so that a server without a bucket does not start."""
         self._settings = self._given or Settings()
         self._in_lifespan = True
+        self.access.start()
         self.get()
         self.observing.start()
 
@@ -218,8 +248,11 @@ class Services:
         """End a lifespan."""
         with self._lock:
             service, self._service = self._service, None
+            opened, self._access = self._access, None
             self._in_lifespan = False
         self.observing.stop()
         if service:
             service.close()
             stop_tracing()
+        if opened:
+            opened[1].close()

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1 << 20
@@ -23,7 +23,7 @@ def _on_lambda() -> bool:
 class Settings(BaseSettings):
     """One frozen value; field names in capitals are the environment variables."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     dataset_bucket: str | None = None
     dataset_prefix: str = "dataset"
@@ -31,7 +31,13 @@ class Settings(BaseSettings):
     aws_region: str | None = None
     aws_profile: str | None = None
     aws_endpoint_url: str | None = None
+    aws_lambda_function_name: str | None = None
     cors_allow_origins: str = ""
+    api_key: SecretStr | None = None
+    trusted_proxies: str = ""
+    rate_limit: str = ""
+    rate_limit_storage: SecretStr = SecretStr("memory")
+    client_downloads: int = Field(default=0, ge=0)
     cache_max_age: int = Field(default=3600, ge=0)
     catalogue_max_age: float = Field(default=30.0, ge=0)
     duckdb_memory_limit: ByteSize = "512MB"

@@ -37,7 +37,13 @@ def serving(**settings: Any) -> Iterator[Served]:
     app = create_app(Settings(**{"log_level": "ERROR", "duckdb_threads": 2, **settings}))
     server = uvicorn.Server(
         uvicorn.Config(
-            app, port=0, log_level="critical", log_config=None, lifespan="on", timeout_graceful_shutdown=3
+            app,
+            port=0,
+            log_level="critical",
+            log_config=None,
+            lifespan="on",
+            proxy_headers=False,
+            timeout_graceful_shutdown=3,
         )
     )
     thread = threading.Thread(target=server.run, name="uvicorn", daemon=True)

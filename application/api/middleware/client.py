@@ -1,0 +1,73 @@
+"""Says who sent a request, once and at the edge: `scope["state"]["client"]`."""
+
+import json
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from application.access.addresses import Client, TrustedProxies
+from application.api.problems import download_error
+from application.errors import DownloadError
+from application.service import Services
+
+LAMBDA_CONTEXT = "x-amzn-request-context"
+LAMBDA_PREFIX = b"x-amzn-"
+# Where the kinds of events have the address: a Function URL or an HTTP API, and a REST API.
+LAMBDA_ADDRESSES = (("http", "sourceIp"), ("identity", "sourceIp"))
+
+
+class ClientMiddleware:
+    """Believes trusted proxies, and Lambda's headers on Lambda only: elsewhere anyone can write them."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self.app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            access = self._services.access
+        except DownloadError as error:
+            await (await download_error(Request(scope), error))(scope, receive, send)
+            return
+        if not access.on_lambda:
+            kept = [item for item in scope["headers"] if not item[0].lower().startswith(LAMBDA_PREFIX)]
+            scope = {**scope, "headers": kept}
+        scope.setdefault("state", {})["client"] = client_of(scope, access.proxies)
+        await self.app(scope, receive, send)
+
+
+def client_of(scope: Scope, proxies: TrustedProxies) -> Client:
+    """The client by the peer and, as far as they are believed, the headers.
+
+    On Lambda the adapter is the peer, and tells what called the function; where it cannot, as behind a
+    load balancer that appends to X-Forwarded-For, the last entry there is what called it.
+    """
+    headers = Headers(scope=scope)
+    forwarded_for = headers.getlist("x-forwarded-for")
+    forwarded_proto = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
+    peer = scope["client"][0] if scope.get("client") else ""
+    scheme = scope.get("scheme", "http")
+    context = headers.get(LAMBDA_CONTEXT)
+    if context is not None:
+        entries = ",".join(forwarded_for).split(",")
+        peer = _source(context) or entries.pop().strip()
+        scheme = forwarded_proto or scheme
+        forwarded_for = entries if _source(context) is None else forwarded_for
+    return proxies.client(peer or "unknown", forwarded_for, forwarded_proto, scheme)
+
+
+def _source(context: str) -> str | None:
+    """The address in the request context of Lambda's event, or None."""
+    try:
+        found: Any = json.loads(context)
+        for outer, inner in LAMBDA_ADDRESSES:
+            if isinstance(found.get(outer), dict) and isinstance(found[outer].get(inner), str):
+                return str(found[outer][inner])
+    except (AttributeError, ValueError):
+        pass
+    return None

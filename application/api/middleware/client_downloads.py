@@ -1,0 +1,42 @@
+"""Answers 429 to a client that has too many downloads at the same time."""
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from application.api.identity import identity
+from application.api.middleware.paths import is_download
+from application.api.problems import RETRY_SECONDS, problem_response, request_id
+from application.service import Services
+
+DETAIL = "This client has as many downloads at the same time as it may; try again when one has ended."
+
+
+class ClientDownloadsMiddleware:
+    """A download has its place until its response ends, in whatever way."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self.app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        access = self._services.access if scope["type"] == "http" else None
+        if not access or not access.downloads or not is_download(scope):
+            await self.app(scope, receive, send)
+            return
+        client = identity(scope, access)
+        if not access.downloads.take(client):
+            response = problem_response(
+                request_id(Request(scope)),
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too-many-downloads",
+                DETAIL,
+                {"Retry-After": str(RETRY_SECONDS)},
+            )
+            await response(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            access.downloads.give_back(client)

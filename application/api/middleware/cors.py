@@ -1,8 +1,7 @@
 """CORS with the origins of the settings in force, which a middleware's constructor cannot know yet."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from application.service import Services
 
@@ -23,11 +22,7 @@ EXPOSED = (
 
 
 class SettingsCORSMiddleware:
-    """Starlette's CORS middleware, made anew when the origins change.
-
-    Starlette says nothing of CORS to a request without an origin. A cache would give that answer to a
-    browser, too, which would not let its script read it; so here every answer is good for both.
-    """
+    """Starlette's CORS middleware, made anew when the origins change."""
 
     def __init__(self, app: ASGIApp, services: Services) -> None:
         self.app = app
@@ -38,18 +33,7 @@ class SettingsCORSMiddleware:
         origins = self._services.settings.cors_origins if scope["type"] == "http" else ()
         if origins != self._made[0]:
             self._made = (origins, self._wrap(origins) if origins else self.app)
-
-        async def send_for_caches(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if "*" in origins:
-                    headers.setdefault("Access-Control-Allow-Origin", "*")
-                    headers.setdefault("Access-Control-Expose-Headers", ", ".join(EXPOSED))
-                else:
-                    headers.add_vary_header("Origin")
-            await send(message)
-
-        await self._made[1](scope, receive, send_for_caches if origins else send)
+        await self._made[1](scope, receive, send)
 
     def _wrap(self, origins: tuple[str, ...]) -> ASGIApp:
         return CORSMiddleware(

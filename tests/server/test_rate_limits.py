@@ -157,7 +157,7 @@ def test_a_redis_that_hangs_holds_up_only_the_first_and_those_for_no_longer_than
     with redis.frozen():
         # The bound is the timeout's, plus what a loaded machine takes to notice.
         assert max(asyncio.run(waits(50))) < PATIENCE_SECONDS + 1
-        assert max(asyncio.run(waits(50))) < PATIENCE_SECONDS / 2
+        assert max(asyncio.run(waits(50))) < PATIENCE_SECONDS
     time.sleep(RETRY_SECONDS)
     asyncio.run(waits(1))
     assert limiter._away_until is None

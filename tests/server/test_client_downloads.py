@@ -1,0 +1,91 @@
+"""How many downloads one client may have at the same time, however they end."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.server import tables
+from tests.server.serving import Served, eventually, serving_folder
+
+KEYS = ("the-first-key", "the-second-key")
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server where each client may have two downloads, and two keys, over sound and spoilt data."""
+    folder = tmp_path_factory.mktemp("limited")
+    tables.write(tables.large(24), folder / "large.parquet")
+    tables.write(tables.large(24), folder / "spoilt.parquet")
+    tables.spoil(folder / "spoilt.parquet", 20)
+    settings = {"client_downloads": 2, "api_key": ",".join(KEYS), "spool_max_result": 1 << 20}
+    with serving_folder(folder, **settings) as served:
+        served.client.headers["x-api-key"] = KEYS[0]
+        yield served
+
+
+@pytest.fixture
+def two(limited: Served) -> Iterator[ExitStack]:
+    """Two downloads of the first key's that run; closing it leaves them."""
+    assert is_idle(limited)
+    with ExitStack() as stack:
+        for _ in range(2):
+            response = stack.enter_context(limited.client.stream("GET", "/large.csv"))
+            assert response.status_code == 200
+        yield stack
+
+
+def free(served: Served) -> int:
+    """How many downloads the first key may have, once the server knows of those that ended."""
+    assert is_idle(served)
+    with ExitStack() as stack:
+        responses = [stack.enter_context(served.client.stream("GET", "/large.csv")) for _ in range(3)]
+        return [response.status_code for response in responses].count(200)
+
+
+def is_idle(served: Served) -> bool:
+    """Wait until no client has a place."""
+    downloads = served.services.access.downloads
+    assert downloads
+    return eventually(lambda: not downloads._taken)
+
+
+def test_one_download_too_many_is_refused_and_everything_else_is_not(limited: Served, two: ExitStack) -> None:
+    for path in ("/large.csv", "/large.parquet", "/dataset/large.csv", "/datasets/large/manifest?format=csv"):
+        response = limited.get(path)
+        assert response.status_code == 429, path
+        assert response.json()["code"] == "too-many-downloads"
+        assert int(response.headers["retry-after"]) > 0
+    assert limited.client.head("/large.csv").status_code == 200
+    assert limited.get("/health").status_code == 200
+    with limited.client.stream("GET", "/large.csv", headers={"x-api-key": KEYS[1]}) as other:
+        assert other.status_code == 200
+
+
+def test_a_client_that_leaves_gives_its_places_back(limited: Served, two: ExitStack) -> None:
+    two.close()
+    assert free(limited) == 2
+
+
+def test_a_download_that_ends_gives_its_place_back(limited: Served) -> None:
+    for _ in range(3):
+        assert limited.get("/large.csv?entity=7").status_code == 200
+    assert free(limited) == 2
+
+
+def test_a_download_that_breaks_off_gives_its_place_back(limited: Served) -> None:
+    for _ in range(3):
+        with limited.client.stream("GET", "/spoilt.csv") as response:
+            assert response.status_code == 200
+            with pytest.raises(httpx2.RemoteProtocolError):
+                response.read()
+    assert free(limited) == 2
+
+
+def test_what_is_refused_for_another_reason_keeps_no_place(limited: Served) -> None:
+    for _ in range(3):
+        assert limited.get("/nothing.csv").status_code == 404
+        assert limited.get("/large.csv?nothing=1").status_code == 422
+    assert free(limited) == 2

@@ -113,5 +113,5 @@ def test_limits_take_the_64_of_an_ipv6_address(address: str, network: str) -> No
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "localhost", "10.0.0.0/33", "10.0.0.1;10.0.0.2", "*"])
 def test_proxies_that_are_not_understood_are_refused_with_what_would_be_right(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="TRUSTED_PROXIES.*such as 10.0.0.5,192.168.0.0/16"):
+    with pytest.raises(ConfigurationError, match=r"TRUSTED_PROXIES.*such as 10\.0\.0\.5,192"):
         parse_proxies(text)

@@ -65,7 +65,7 @@ def test_limits_are_written_as_the_library_reads_them(text: str, limits: list[Li
 
 @pytest.mark.parametrize("text", ["10", "ten/minute", "10/fortnight", "0/minute", "-1/minute", "10/minute;"])
 def test_a_limit_that_is_not_understood_is_refused_with_what_would_be_right(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="RATE_LIMIT is not understood.*10/minute"):
+    with pytest.raises(ConfigurationError, match=r"RATE_LIMIT is not understood.*10/minute"):
         open_limiter(text, "memory")
 
 

@@ -1,15 +1,19 @@
 """Answers 429 to a client that has too many downloads at the same time."""
 
+import asyncio
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from application.access.client_downloads import ClientDownloads
 from application.api.identity import identity
 from application.api.middleware.paths import is_download
 from application.api.problems import RETRY_SECONDS, problem_response, request_id
 from application.service import Services
 
+# A client that has read the last byte asks again before the server has put everything away.
+TRIES, PAUSE_SECONDS = 6, 0.05
 DETAIL = "This client has as many downloads at the same time as it may; try again when one has ended."
 
 
@@ -26,7 +30,7 @@ class ClientDownloadsMiddleware:
             await self.app(scope, receive, send)
             return
         client = identity(scope, access)
-        if not access.downloads.take(client):
+        if not await _take(access.downloads, client):
             response = problem_response(
                 request_id(Request(scope)),
                 HTTPStatus.TOO_MANY_REQUESTS,
@@ -40,3 +44,12 @@ class ClientDownloadsMiddleware:
             await self.app(scope, receive, send)
         finally:
             access.downloads.give_back(client)
+
+
+async def _take(downloads: ClientDownloads, client: str) -> bool:
+    """Take a place, also one that becomes free within a moment."""
+    for _ in range(TRIES):
+        if downloads.take(client):
+            return True
+        await asyncio.sleep(PAUSE_SECONDS)
+    return False

@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+ROUNDS ?= 3
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +16,7 @@ LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve check check-deployment format test lock clean
+.PHONY: help demo serve check check-deployment format test rolling lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +43,9 @@ format: $(DEV) ## rewrite what ruff can set right
 
 test: $(DEV) ## all tests; ARGS="-k csv" for some
 	$(BIN)/python -m pytest $(ARGS)
+
+rolling: $(DEV) ## restart two instances one by one behind nginx and HAProxy, under load; ROUNDS=10 for more
+	ROLLING_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --capture=no tests/server/rolling.py
 
 lock: $(DEV) ## pin the newest versions that pyproject.toml allows; LOCK_OPTIONS=--upgrade for all of them
 	$(LOCK) --output-file requirements.txt

@@ -1,0 +1,78 @@
+"""Two instances behind a real nginx and a real HAProxy: what is cut looks cut through them, too.
+
+`make rolling` restarts them under load.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.server import tables
+from tests.server.balancers import COMMANDS, Instance, balanced_client, instances
+from tests.server.serving import SECONDS, eventually
+
+PIECE = 1 << 16
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Instance]]:
+    """Two instances over a dataset that takes a while to send, one that does not, and one that fails."""
+    folder = tmp_path_factory.mktemp("balanced")
+    tables.write(tables.large(16), folder / "large.parquet")
+    tables.write(tables.sample(), folder / "sample.parquet")
+    tables.write(tables.large(8), folder / "spoilt.parquet")
+    tables.spoil(folder / "spoilt.parquet", 6)
+    with instances(folder, 2) as made:
+        yield made
+
+
+@pytest.fixture(params=COMMANDS)
+def balanced(request: pytest.FixtureRequest, pair: list[Instance], tmp_path: Path) -> Iterator[httpx2.Client]:
+    """A client of both instances through a balancer."""
+    with balanced_client(request.param, tmp_path, pair) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/large.csv", "/large.parquet"])
+def test_an_instance_that_dies_is_seen_to_have_died(
+    balanced: httpx2.Client, pair: list[Instance], path: str
+) -> None:
+    with balanced.stream("GET", path) as response:
+        assert ("content-length" in response.headers) == path.endswith(".parquet")
+        pieces = response.iter_raw(PIECE)
+        next(pieces)
+        for instance in pair:
+            instance.kill()
+        with pytest.raises(httpx2.TransportError):
+            for _ in pieces:
+                pass
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(Instance.start, pair))
+    assert eventually(lambda: balanced.get("/sample.json").status_code == 200)
+
+
+def test_a_download_that_breaks_off_does_so_through_the_balancer(balanced: httpx2.Client) -> None:
+    with balanced.stream("GET", "/spoilt.csv") as response:
+        assert response.status_code == 200
+        with pytest.raises(httpx2.TransportError):
+            response.read()
+    command = ["curl", "-sS", "--noproxy", "*", "-o", os.devnull, str(balanced.base_url.join("/spoilt.csv"))]
+    ended = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+    assert ended.returncode in {18, 56}
+
+
+def test_one_instance_is_enough(balanced: httpx2.Client, pair: list[Instance]) -> None:
+    pair[0].stop()
+    assert [balanced.get("/sample.json").status_code for _ in range(10)] == [200] * 10
+    pair[0].start()
+
+
+def test_an_answer_that_both_instances_give_reaches_the_client(balanced: httpx2.Client) -> None:
+    response = balanced.get("/nothing.csv")
+    assert (response.status_code, response.json()["code"]) == (404, "dataset-not-found")
+    assert balanced.head("/sample.csv").status_code == 200

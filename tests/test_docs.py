@@ -15,7 +15,10 @@ from application.settings import Settings
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
 # Told by the router and by the middleware, so not in the table.
-OTHER_CODES = ("not-found", "method-not-allowed", "precondition-failed", "range-not-satisfiable", "internal")
+OTHER_CODES = (
+    *("unauthorized", "rate-limited", "too-many-downloads"),
+    *("not-found", "method-not-allowed", "precondition-failed", "range-not-satisfiable", "internal"),
+)
 
 
 def rows(page: str) -> set[str]:

@@ -4,6 +4,7 @@
 """
 
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -76,3 +77,27 @@ def test_an_answer_that_both_instances_give_reaches_the_client(balanced: httpx2.
     response = balanced.get("/nothing.csv")
     assert (response.status_code, response.json()["code"]) == (404, "dataset-not-found")
     assert balanced.head("/sample.csv").status_code == 200
+
+
+def test_a_client_that_could_not_see_an_abort_is_refused(balanced: httpx2.Client) -> None:
+    url = balanced.base_url
+    with socket.create_connection((url.host, url.port), SECONDS) as connection:
+        connection.sendall(b"GET /sample.csv HTTP/1.0\r\nHost: x\r\n\r\n")
+        assert connection.recv(1 << 12).split()[1] == b"505"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_clients_behind_a_balancer_are_told_apart_and_cannot_forge_who_they_are(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    def status(address: str, forwarded: str) -> int:
+        transport = httpx2.HTTPTransport(local_address=address)
+        with httpx2.Client(base_url=client.base_url, transport=transport) as mine:
+            return mine.get("/sample.csv", headers={"x-forwarded-for": forwarded}).status_code
+
+    with (
+        instances(folder, 1, RATE_LIMIT="2/hour", TRUSTED_PROXIES="127.0.0.1") as (limited,),
+        balanced_client(name, tmp_path, [limited, limited]) as client,
+    ):
+        assert [status("127.0.0.2", f"9.9.9.{number}") for number in range(3)] == [200, 200, 429]
+        assert [status("127.0.0.3", "127.0.0.1") for _ in range(3)] == [200, 200, 429]

@@ -144,4 +144,6 @@ def test_a_stopping_service_refuses_new_downloads_by_name(folder: Path) -> None:
         refused = served.get("/large.csv")
         assert (refused.status_code, refused.json()["code"]) == (503, "stopping")
         assert refused.headers["retry-after"]
+        ready = served.get("/ready")
+        assert (ready.status_code, ready.json()["code"]) == (503, "stopping")
         assert served.get("/health").status_code == 200

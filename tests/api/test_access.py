@@ -236,6 +236,14 @@ def test_on_lambda_behind_a_load_balancer_the_last_entry_called_the_function(ope
     assert statuses(client, *called) == [200, 200, 429]
 
 
+def test_on_lambda_https_is_what_the_function_was_called_by(opened: Open) -> None:
+    client = opened("127.0.0.1", aws_lambda_function_name="function")
+    called = {"x-amzn-request-context": json.dumps({"http": {"sourceIp": "203.0.113.9"}})}
+    for proto, told in (("https", "max-age=31536000"), ("http", None)):
+        response = client.get("/sample.csv", headers={**called, "x-forwarded-proto": proto})
+        assert response.headers.get("strict-transport-security") == told
+
+
 @pytest.mark.parametrize(
     "context", ["", "nonsense", "[]", '"text"', '{"http": null}', '{"http": {"sourceIp": 1}}']
 )

@@ -101,3 +101,10 @@ def test_clients_behind_a_balancer_are_told_apart_and_cannot_forge_who_they_are(
     ):
         assert [status("127.0.0.2", f"9.9.9.{number}") for number in range(3)] == [200, 200, 429]
         assert [status("127.0.0.3", "127.0.0.1") for _ in range(3)] == [200, 200, 429]
+
+
+def test_serve_believes_nobody_unless_it_is_told_to(folder: Path) -> None:
+    with instances(folder, 1, RATE_LIMIT="1/hour") as (limited,):
+        url = f"http://127.0.0.1:{limited.port}/sample.csv"
+        forged = [{"x-forwarded-for": f"9.9.9.{number}"} for number in range(2)]
+        assert [httpx2.get(url, headers=each, trust_env=False).status_code for each in forged] == [200, 429]

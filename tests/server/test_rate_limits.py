@@ -140,6 +140,22 @@ def test_a_password_that_redis_refuses_is_an_outage_like_any(
     assert "another-password" not in caplog.text
 
 
+def test_redis_over_tls_must_show_a_certificate_that_is_trusted(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "download")
+    with redis_server(tmp_path, tls=True) as redis:
+        settings = {"rate_limit": "1/hour", "log_level": "WARNING"}
+        trusting = f"{redis.url}?ssl_ca_certs={redis.certificate}"
+        for status in (200, 429):
+            with serving_folder(folder, **settings, rate_limit_storage=trusting) as served:
+                assert statuses(served, 1) == [status]
+        assert messages(caplog) == []
+        with serving_folder(folder, **settings, rate_limit_storage=redis.url) as served:
+            assert statuses(served, 2) == [200, 429]
+        assert messages(caplog) == [AWAY]
+
+
 def test_a_redis_that_hangs_holds_up_only_the_first_and_those_for_no_longer_than_it_may(
     redis: RedisServer,
 ) -> None:

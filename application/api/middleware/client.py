@@ -54,10 +54,11 @@ def client_of(scope: Scope, proxies: TrustedProxies) -> Client:
     scheme = scope.get("scheme", "http")
     context = headers.get(LAMBDA_CONTEXT)
     if context is not None:
-        entries = ",".join(forwarded_for).split(",")
-        peer = _source(context) or entries.pop().strip()
         scheme = forwarded_proto or scheme
-        forwarded_for = entries if _source(context) is None else forwarded_for
+        source = _source(context)
+        if source is None:
+            *forwarded_for, source = ",".join(forwarded_for).split(",")
+        peer = source.strip()
     return proxies.client(peer or "unknown", forwarded_for, forwarded_proto, scheme)
 
 

@@ -18,10 +18,10 @@ from application.telemetry import logger
 
 MEMORY = "memory"
 SCHEMES = ("redis", "rediss")
-# What an answer of Redis may take; one in the same place takes a thousandth of it.
-REDIS_SECONDS = 0.25
+# What an answer of Redis may take; a thousandth of it is usual.
+REDIS_SECONDS = 0.5
 # What a request waits at most, names looked up and connections made again.
-PATIENCE_SECONDS = 0.5
+PATIENCE_SECONDS = 1.0
 # While Redis is away, one request in so many seconds tries it.
 RETRY_SECONDS = 2.0
 THREADS = 4

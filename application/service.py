@@ -166,7 +166,7 @@ def _open_access(settings: Settings) -> Access:
         settings.rate_limit,
         settings.rate_limit_storage.get_secret_value(),
         settings.client_downloads,
-        on_lambda=bool(settings.aws_lambda_function_name),
+        on_lambda=settings.is_lambda,
     )
 
 

@@ -31,7 +31,6 @@ class Settings(BaseSettings):
     aws_region: str | None = None
     aws_profile: str | None = None
     aws_endpoint_url: str | None = None
-    aws_lambda_function_name: str | None = None
     cors_allow_origins: str = ""
     api_key: SecretStr | None = None
     trusted_proxies: str = ""

@@ -252,6 +252,20 @@ def test_on_lambda_a_context_without_an_address_fails_nothing(opened: Open, cont
     assert client.get("/sample.csv", headers={"x-amzn-request-context": context}).status_code == 200
 
 
+def test_what_the_function_sends_itself_on_lambda_needs_no_key_and_nobody_else_can_send_it(
+    opened: Open,
+) -> None:
+    settings = {"api_key": KEY, "rate_limit": "4/hour"}
+    event = {"x-amzn-request-context": "null"}
+    inside = opened("127.0.0.1", **settings, aws_lambda_function_name="function")
+    # There is no EXPORT_BUCKET, so that nothing is done with it.
+    assert [inside.post("/events", json={}, headers=event).status_code for _ in range(6)] == [404] * 6
+    called = {"x-amzn-request-context": json.dumps({"http": {"sourceIp": "203.0.113.9"}})}
+    assert inside.post("/events", json={}, headers=called).status_code == 401
+    assert inside.get("/sample.csv", headers=event).status_code == 401
+    assert opened(**settings).post("/events", json={}, headers=event).status_code == 401
+
+
 def test_every_answer_tells_browsers_to_do_nothing_more_with_it(opened: Open) -> None:
     client = opened(api_key=KEY)
     for path, key in (("/sample.csv", KEY), ("/sample.csv", ""), ("/nothing", KEY), ("/health", "")):

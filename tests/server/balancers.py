@@ -28,7 +28,7 @@ class Instance:
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.port = free_port()
-        self._folder = folder
+        self.folder = folder
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -36,7 +36,7 @@ class Instance:
         """Start it, and wait until it is ready."""
         skipped = ("AWS_", "DATASET_")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(skipped)}
-        given = {"DATASET_BUCKET": self._folder.as_uri(), "DATASET_PREFIX": "", "LOG_LEVEL": "ERROR"}
+        given = {"DATASET_BUCKET": self.folder.as_uri(), "DATASET_PREFIX": "", "LOG_LEVEL": "ERROR"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "application", "serve", "--port", str(self.port)],
             env={**clean, **given, **self._environment},

@@ -103,6 +103,23 @@ def test_clients_behind_a_balancer_are_told_apart_and_cannot_forge_who_they_are(
         assert [status("127.0.0.3", "127.0.0.1") for _ in range(3)] == [200, 200, 429]
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_full_service_is_told_as_such_and_a_client_that_leaves_makes_room(
+    pair: list[Instance], tmp_path: Path, name: str
+) -> None:
+    full = {"PRODUCTION_LIMIT": "1", "PRODUCTION_QUEUE": "0", "SPOOL_MAX_RESULT": "1000000"}
+    with (
+        instances(pair[0].folder, 1, **full) as (small,),
+        balanced_client(name, tmp_path, [small, small]) as client,
+    ):
+        with client.stream("GET", "/large.csv") as response:
+            assert response.status_code == 200
+            refused = client.get("/large.ndjson")
+            assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+            assert refused.headers["retry-after"]
+        assert eventually(lambda: client.get("/large.csv?entity=7").status_code == 200)
+
+
 def test_serve_believes_nobody_unless_it_is_told_to(folder: Path) -> None:
     with instances(folder, 1, RATE_LIMIT="1/hour") as (limited,):
         url = f"http://127.0.0.1:{limited.port}/sample.csv"

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from limits import parse_many
@@ -15,6 +15,9 @@ from application.access.counters import Counters
 from application.access.quotas import Limit, Quota, Verdict
 from application.errors import ConfigurationError
 from application.telemetry import logger
+
+if TYPE_CHECKING:
+    from limits.storage import RedisStorage
 
 MEMORY = "memory"
 SCHEMES = ("redis", "rediss")
@@ -44,7 +47,7 @@ class RateLimiter:
     own, for one of asyncio's would belong to the event loop that first used it.
     """
 
-    def __init__(self, limits: Sequence[Limit], redis: Counting | None) -> None:
+    def __init__(self, limits: Sequence[Limit], redis: "RedisStorage | None") -> None:
         # Shortest first: what it refuses is not counted by the longer ones.
         self.limits = tuple(sorted(limits, key=lambda limit: limit.seconds))
         self._memory = Counters()
@@ -76,9 +79,8 @@ class RateLimiter:
     def close(self) -> None:
         """Let the connections and threads go."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        pool = getattr(getattr(self._redis, "storage", None), "connection_pool", None)
-        if pool is not None:
-            pool.disconnect()
+        if self._redis is not None:
+            self._redis.storage.close()
 
     def _count(self, storage: Counting, client: str) -> Verdict:
         quotas = []
@@ -148,7 +150,7 @@ def _parse_limits(text: str) -> list[Limit]:
     ]
 
 
-def _open_redis(url: str) -> Counting:
+def _open_redis(url: str) -> "RedisStorage":
     refused = ConfigurationError(
         "RATE_LIMIT_STORAGE is not understood: write memory, redis://HOST:6379/0, or rediss:// and "
         "the same for TLS; a user and a password go before HOST, percent-encoded."

@@ -16,12 +16,14 @@ from tests.server import tables
 
 KEY, OTHER = "a-key-of-the-tests", "another-key"
 ORIGIN = "https://www.example.org"
+ACCESS = ("API_KEY", "TRUSTED_PROXIES", "RATE_LIMIT", "RATE_LIMIT_STORAGE", "CLIENT_DOWNLOADS")
 Open = Callable[..., TestClient]
 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+    for name in ("AWS_LAMBDA_FUNCTION_NAME", "DATASET_BUCKET", "ENVIRONMENT", *ACCESS):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(params=["without a lifespan", "with one"])

@@ -10,12 +10,14 @@ import pytest
 from tests.server import tables
 from tests.server.serving import Served, serving_folder
 
+SETTINGS = ("AWS_", "DATASET_", "CORS_", "SPOOL_", "API_KEY", "TRUSTED_", "RATE_", "CLIENT_")
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _environment() -> Iterator[None]:
     """Nobody's own settings: those that the service reads are taken away."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(("AWS_", "DATASET_", "CORS_", "SPOOL_"))]:
+        for name in [name for name in os.environ if name.startswith(SETTINGS)]:
             patch.delenv(name)
         yield
 

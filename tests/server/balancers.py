@@ -34,7 +34,7 @@ class Instance:
 
     def start(self) -> None:
         """Start it, and wait until it is ready."""
-        skipped = ("AWS_", "DATASET_")
+        skipped = ("AWS_", "DATASET_", "SPOOL_", "API_KEY", "TRUSTED_", "RATE_", "CLIENT_")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(skipped)}
         given = {"DATASET_BUCKET": self.folder.as_uri(), "DATASET_PREFIX": "", "LOG_LEVEL": "ERROR"}
         self._process = subprocess.Popen(

@@ -19,8 +19,8 @@ from application.api.middleware.cors import SettingsCORSMiddleware
 from application.api.middleware.failures import FailureMiddleware
 from application.api.middleware.rate_limit import RateLimitMiddleware
 from application.api.middleware.request_id import RequestIdMiddleware
-from application.api.middleware.tracing import TracingMiddleware
 from application.api.middleware.security_headers import SecurityHeadersMiddleware
+from application.api.middleware.tracing import TracingMiddleware
 from application.api.problems import (
     download_error,
     http_error,

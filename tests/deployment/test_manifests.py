@@ -16,9 +16,7 @@ KUBERNETES = ROOT / "deploy" / "kubernetes"
 SERVER_SECONDS = 5
 # Read by botocore and obstore themselves.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
-# Under way on other branches: each is taken off here when it is a setting.
-AWAITED = {"API_KEY", "RATE_LIMIT", "RATE_LIMIT_STORAGE"}
-KNOWN = {name.upper() for name in Settings.model_fields} | AWAITED
+KNOWN = {name.upper() for name in Settings.model_fields}
 UNITS = {"Mi": 1 << 20, "Gi": 1 << 30, "MB": 10**6, "GB": 10**9, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -68,10 +66,6 @@ def container(pod: dict[str, Any]) -> dict[str, Any]:
 def defaults(environment: dict[str, str]) -> dict[str, str]:
     """The values where the shell sets none: `${NAME:-default}` and `${NAME-default}`."""
     return {name: re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", str(value)) for name, value in environment.items()}
-
-
-def test_no_setting_is_awaited_that_is_there() -> None:
-    assert not AWAITED & {name.upper() for name in Settings.model_fields}
 
 
 def test_compose_gives_settings_that_the_service_has(compose: dict[str, Any]) -> None:

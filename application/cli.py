@@ -22,6 +22,8 @@ from application.telemetry.metrics import shared_metrics
 READ_BYTES = 1 << 20
 # Above the 4 s for which the Lambda Web Adapter keeps its connections to the application.
 KEEP_ALIVE_SECONDS = 65
+# For fetch and verify; not an option, which every user of the machine could see.
+KEY_VARIABLE = "DOWNLOAD_API_KEY"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -157,7 +159,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
     with _progress("fetch") as show:
         try:
-            output, size = fetch(options.url, options.output, show)
+            output, size = fetch(options.url, options.output, show, key=os.environ.get(KEY_VARIABLE))
         except KeyboardInterrupt:
             print("download-lambda: stopped; run it again to go on", file=sys.stderr)
             return 130
@@ -168,7 +170,7 @@ def _fetch(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from application.verify import verify
 
-    verdict = verify(options.file, options.url, options.etag)
+    verdict = verify(options.file, options.url, options.etag, key=os.environ.get(KEY_VARIABLE))
     print(verdict.words)
     return 0 if verdict.is_complete else 1
 

@@ -48,9 +48,14 @@ def fetch(
     output: Path | None = None,
     progress: Progress = lambda _position, _total: None,
     wait: Callable[[float], None] = time.sleep,
+    *,
+    key: str | None = None,
 ) -> tuple[Path, int]:
-    """Fetch a download to a file; returns the file and its bytes. Raises RemoteFailed and DownloadError."""
-    address = Address.of(url)
+    """Fetch a download to a file; returns the file and its bytes. Raises RemoteFailed and DownloadError.
+
+    ``key`` is what the service asks for in `x-api-key`, where it does.
+    """
+    address = Address.of(url, key)
     output = output or Path(address.filename)
     if not output.absolute().parent.is_dir():
         raise DownloadError(f"There is no folder {output.absolute().parent}.")
@@ -103,7 +108,7 @@ class _Fetch:
         headers = {}
         if had and self._note:
             headers = {"Range": f"bytes={had}-", "If-Range": self._note.e_tag}
-        response = remote.open_url(self._address.url, headers)
+        response = remote.open_url(self._address.url, headers, key=self._address.key)
         try:
             if response.status == HTTPStatus.OK:
                 self._receive(response, 0, _length(response))

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -18,6 +18,7 @@ CONNECT_SECONDS = 10.0
 # A manifest, and the first byte of a download, wait for the result to be made.
 READ_SECONDS = 900.0
 ALIAS = "/dataset"
+KEY_HEADER = "x-api-key"
 # These may pass by themselves; 503 only where it says when.
 PASSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
 
@@ -42,16 +43,17 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A download's URL in its parts."""
+    """A download's URL in its parts, and the key that its service asks for, if it does."""
 
     url: str
     base: str
     dataset: str
     extension: str
     pairs: tuple[tuple[str, str], ...]
+    key: str | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, url: str) -> "Address":
+    def of(cls, url: str, key: str | None = None) -> "Address":
         """Take a download's URL apart; raises RemoteFailed for what is none."""
         try:
             parts = urlsplit(url)
@@ -64,7 +66,7 @@ class Address:
             raise RemoteFailed(f"{url!r} is not the URL of a download, http(s)://…/DATASET.FORMAT?….")
         whole = urlunsplit((parts.scheme, parts.netloc, parts.path, parts.query, ""))
         root = urlunsplit((parts.scheme, parts.netloc, base.removesuffix(ALIAS), "", ""))
-        return cls(whole, root, dataset, extension, tuple(pairs))
+        return cls(whole, root, dataset, extension, tuple(pairs), key)
 
     @property
     def manifest_url(self) -> str:
@@ -81,11 +83,13 @@ class Address:
 
 
 def open_url(
-    url: str, headers: Mapping[str, str] | None = None, method: str = "GET"
+    url: str, headers: Mapping[str, str] | None = None, method: str = "GET", *, key: str | None = None
 ) -> urllib3.BaseHTTPResponse:
     """An answer of any status, its body unread and as sent; raises RemoteFailed where there is none."""
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
     sent = {"Accept-Encoding": "identity", "User-Agent": "download-lambda", **(headers or {})}
+    if key:
+        sent[KEY_HEADER] = key
     try:
         return _pool(url).request(
             method,
@@ -94,7 +98,14 @@ def open_url(
             timeout=timeout,
             # Redirects only: what else may be tried again is for the caller to say.
             retries=urllib3.Retry(
-                total=None, connect=False, read=False, status=False, other=False, redirect=5
+                total=None,
+                connect=False,
+                read=False,
+                status=False,
+                other=False,
+                redirect=5,
+                # An export lies with another server, which the key is none of the business of.
+                remove_headers_on_redirect=[*urllib3.Retry.DEFAULT_REMOVE_HEADERS_ON_REDIRECT, KEY_HEADER],
             ),
             preload_content=False,
             decode_content=False,
@@ -127,7 +138,7 @@ def refusal(response: urllib3.BaseHTTPResponse) -> RemoteFailed:
 
 def expected(address: Address) -> Expected:
     """Ask the server what a download is; raises RemoteFailed."""
-    response = open_url(address.manifest_url)
+    response = open_url(address.manifest_url, key=address.key)
     try:
         if response.status != HTTPStatus.OK:
             raise refusal(response)
@@ -145,7 +156,7 @@ def expected(address: Address) -> Expected:
 
 def e_tag(address: Address, coding: str) -> str | None:
     """The ETag of a download in a coding now; no query runs for it."""
-    response = open_url(address.url, {"Accept-Encoding": coding}, "HEAD")
+    response = open_url(address.url, {"Accept-Encoding": coding}, "HEAD", key=address.key)
     try:
         return response.headers.get("etag") if response.status == HTTPStatus.OK else None
     finally:

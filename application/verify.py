@@ -77,14 +77,15 @@ COMPRESSED: dict[bytes, tuple[str, Callable[[], _Decompressor]]] = {
 }
 
 
-def verify(path: Path, url: str, e_tag: str | None = None) -> Verdict:
+def verify(path: Path, url: str, e_tag: str | None = None, *, key: str | None = None) -> Verdict:
     """Compare a file with what the server says that the URL's download is; raises RemoteFailed.
 
-    ``e_tag`` is that of the response which the file came with, where it is known.
+    ``e_tag`` is that of the response which the file came with, where it is known; ``key`` is what the
+    service asks for in `x-api-key`, where it does.
     """
     if not path.is_file():
         raise DownloadError(f"There is no file {path}.")
-    address = Address.of(url)
+    address = Address.of(url, key)
     expected = remote.expected(address)
     verdict = check(path, expected)
     if verdict.is_complete:

@@ -45,6 +45,42 @@ def test_fetch_writes_the_download(
     assert "complete" in capsys.readouterr().err
 
 
+def test_fetch_and_verify_send_the_key_of_the_environment(
+    rows_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "rows.csv"
+    with serving_folder(rows_folder, api_key="a-key-of-the-tests") as served:
+        asked = f"{served.url}/rows.csv?entity=7"
+        assert main(["fetch", asked, "-o", str(output)]) == 1
+        monkeypatch.setenv("DOWNLOAD_API_KEY", "a-key-of-the-tests")
+        assert main(["fetch", asked, "-o", str(output)]) == 0
+        assert main(["verify", str(output), asked]) == 0
+
+
+def test_the_key_does_not_follow_a_redirect_to_another_server(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, socket.create_server(("127.0.0.1", 0)) as first:
+        heard: list[bytes] = []
+
+        def answer(listener: socket.socket, head: bytes) -> None:
+            connection, _ = listener.accept()
+            with connection:
+                heard.append(connection.recv(1 << 16))
+                connection.sendall(b"HTTP/1.1 " + head + b"\r\nContent-Length: 0\r\n\r\n")
+
+        place = f"http://127.0.0.1:{other.getsockname()[1]}/x".encode()
+        heads = ((first, b"307 There\r\nLocation: " + place), (other, b"404 No"))
+        threads = [threading.Thread(target=answer, args=pair, daemon=True) for pair in heads]
+        for thread in threads:
+            thread.start()
+        url = f"http://127.0.0.1:{first.getsockname()[1]}/t.csv"
+        with pytest.raises(RemoteFailed):
+            fetch(url, tmp_path / "t.csv", wait=no_wait, key="a-key-of-the-tests")
+        for thread in threads:
+            thread.join(10)
+    assert b"a-key-of-the-tests" in heard[0]
+    assert b"a-key-of-the-tests" not in heard[1]
+
+
 @pytest.mark.parametrize("extension", ["csv", "parquet"])
 def test_a_fetch_that_is_cut_goes_on_where_it_was(rows: Served, tmp_path: Path, extension: str) -> None:
     whole = rows.get(f"/rows.{extension}").content

@@ -49,6 +49,7 @@ class Productions:
         keep_result: int,
         quota: int,
         *,
+        most_files: int,
         stall_seconds: float,
         most_seconds: float,
     ) -> None:
@@ -57,6 +58,7 @@ class Productions:
         # Without a folder a tape holds its window only, and memory is no place to keep results.
         self._keep_result = keep_result if folder else 0
         self._quota = quota
+        self._most_files = most_files
         self._tapes: OrderedDict[str, Tape] = OrderedDict()
         self._running: dict[Tape, tuple[Stoppable, threading.Thread]] = {}
         self._lock = threading.Lock()
@@ -192,19 +194,24 @@ class Productions:
             del self._tapes[key]
 
     def _trim(self, key: str, tape: Tape) -> None:
-        """Keep a whole tape and what else the quota has place for, oldest unused first out."""
+        """Keep a whole tape and what else there is place for, oldest unused first out.
+
+        Files count as bytes do: each small result has one open.
+        """
         with self._lock:
             dropped = []
             fits = tape.has_start and tape.size <= min(self._keep_result, self._quota)
+            fits = fits and tape.files <= self._most_files
             if self._tapes.get(key) is not tape or not fits:
                 self._drop(key, tape)
                 dropped.append(tape)
             done = [(name, kept) for name, kept in self._tapes.items() if kept.done or kept is tape]
-            total = sum(kept.size for _, kept in done)
+            size = sum(kept.size for _, kept in done)
+            files = sum(kept.files for _, kept in done)
             for name, kept in done:
-                if total <= self._quota:
+                if size <= self._quota and files <= self._most_files:
                     break
-                total -= kept.size
+                size, files = size - kept.size, files - kept.files
                 dropped.append(self._tapes.pop(name))
         for kept in dropped:
             kept.close()

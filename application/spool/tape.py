@@ -58,6 +58,11 @@ class Tape:
         """False once its first byte was freed: then nobody can begin to read it."""
         return self._segments.has_start
 
+    @property
+    def files(self) -> int:
+        """How many files it holds open."""
+        return self._segments.count
+
     def open(self) -> Reader | None:
         """A reader at the first byte, or None once that byte is gone or the tape has failed."""
         with self._changed:

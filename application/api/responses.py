@@ -94,6 +94,8 @@ class DownloadResponse(Response):
 
         def narrow(plan: Plan, reader: Reader | ObjectReader) -> None:
             nonlocal status, known
+            # Once more: the plan may be of another version than the one that was compared.
+            is_not_modified(headers, _validators(plan))
             known = _whole_headers(reader)
             if reader.size is None or not (wanted := wanted_range(headers, _validators(plan), reader.size)):
                 return

@@ -121,8 +121,8 @@ async def http_error(request: Request, error: Exception) -> Response:
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible here.",
     }.get(status, error.detail)
     headers = dict(error.headers or {})
-    if "Allow" in headers:
-        # Every path has a route for each of the two; the router names the first it finds.
+    if headers.get("Allow") in ("GET", "HEAD"):
+        # Those paths have a route for each of the two; the router names the first it finds.
         headers["Allow"] = "GET, HEAD"
     return problem_response(request_id(request), status, code, detail, headers)
 

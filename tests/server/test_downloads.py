@@ -147,6 +147,10 @@ def test_other_methods_are_told_which_are_allowed(server: Served, method: str, p
     assert {part.strip() for part in response.headers["allow"].split(",")} == {"GET", "HEAD"}
 
 
+def test_a_path_that_is_only_posted_to_says_so(server: Served) -> None:
+    assert server.get("/events").headers["allow"] == "POST"
+
+
 def test_a_wrong_parameter_is_named(server: Served) -> None:
     body = problem(server.get("/sample.csv?nmae=x&entity=122.7&quality=fine"), 422, "query-invalid")
     errors = body["errors"]

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from pathlib import Path
 from typing import Protocol
@@ -66,6 +67,8 @@ class Productions:
         self._most_seconds = most_seconds
         # Also those that are no longer kept but still read.
         self._alive: WeakSet[Tape] = WeakSet()
+        # The spool's own: stalled storage would hold all threads of an event loop.
+        self._threads = ThreadPoolExecutor(thread_name_prefix="spool")
         self._stopping = False
 
     def join(self, key: str, make: Callable[[], Job]) -> Reader:
@@ -85,7 +88,7 @@ class Productions:
                 job.cancellation.set()
                 self._places.nudge()
 
-            tape = Tape(self._folder, self._keep_result, stop, self._make_room)
+            tape = Tape(self._folder, self._keep_result, stop, self._make_room, self._threads)
             first = tape.open()
             if first is None:  # pragma: no cover - a new tape always has its first byte ahead
                 raise EngineFailed("A new tape took no reader.")

@@ -113,7 +113,7 @@ class DownloadResponse(Response):
             while body := await reader.read(PIECE_BYTES):
                 await self._send(send, {"type": "http.response.body", "body": body, "more_body": True})
         facts.rows = _rows(plan, reader, status)
-        await send({"type": "http.response.body", "body": b""})
+        await self._send(send, {"type": "http.response.body", "body": b""})
 
     async def _send(self, send: Send, message: Message) -> None:
         """Send, or give up on a client that takes nothing for too long."""

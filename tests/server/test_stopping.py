@@ -1,5 +1,6 @@
 """What ends a download from outside: a stop, a client that takes nothing, storage that gives nothing."""
 
+import asyncio
 import http.client
 import os
 import re
@@ -14,8 +15,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.types import Message
 
-from application.errors import StorageUnavailable
+from application.errors import ClientStalled, StorageUnavailable
+from application.main import create_app
+from application.settings import Settings
 from tests.s3.proxy import counting_proxy
 from tests.s3.server import s3_server
 from tests.server import tables
@@ -109,6 +113,39 @@ def test_a_client_that_takes_nothing_is_dropped(folder: Path) -> None:
         assert data
         assert not data.endswith(b"0\r\n\r\n")
         assert served.get("/health").status_code == 200
+
+
+def test_a_client_that_does_not_take_the_end_is_dropped(folder: Path) -> None:
+    app = create_app(
+        Settings(
+            dataset_bucket=folder.as_uri(), dataset_prefix="", client_stall_seconds=0.2, log_level="CRITICAL"
+        )
+    )
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/large.csv",
+        "query_string": b"entity=7",
+        "headers": [],
+        "http_version": "1.1",
+    }
+
+    async def receive() -> Message:
+        return await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        # As uvicorn does while the last bytes before it are still to be taken.
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            await asyncio.Future()
+
+    async def ask() -> None:
+        async with asyncio.timeout(SECONDS):
+            await app(scope, receive, send)
+
+    with pytest.raises(RuntimeError) as caught:
+        asyncio.run(ask())
+    assert isinstance(caught.value.__cause__, ClientStalled)
+    app.state.services.stop()
 
 
 def test_storage_that_stalls_holds_up_nothing_that_is_in_the_spool(

@@ -50,7 +50,8 @@ class Downloads:
     def open(self, plan: Plan) -> Reader | ObjectReader:
         """A reader of the plan's bytes, which other readers of the same ETag share; blocks on no I/O."""
         if plan.is_native:
-            return ObjectReader(self._storage, plan.dataset.objects[0], self._folder)
+            make_room = self._productions.make_room
+            return ObjectReader(self._storage, plan.dataset.objects[0], self._folder, make_room)
         memory = VECTOR_ROWS * plan.dataset.row_bytes * self._threads
         return self._productions.join(plan.e_tag, lambda: Making(plan, self._engine, self._catalogue, memory))
 

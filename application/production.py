@@ -88,7 +88,7 @@ class Productions:
                 job.cancellation.set()
                 self._places.nudge()
 
-            tape = Tape(self._folder, self._keep_result, stop, self._make_room, self._threads)
+            tape = Tape(self._folder, self._keep_result, stop, self.make_room, self._threads)
             first = tape.open()
             if first is None:  # pragma: no cover - a new tape always has its first byte ahead
                 raise EngineFailed("A new tape took no reader.")
@@ -219,8 +219,8 @@ class Productions:
         for kept in dropped:
             kept.close()
 
-    def _make_room(self) -> bool:
-        """Drop the kept tape that is unused for longest, if there is one: the folder is full."""
+    def make_room(self) -> bool:
+        """Drop the kept tape that is unused for longest: the folder is full. False where there is none."""
         with self._lock:
             oldest = next((key for key, tape in self._tapes.items() if tape.done), None)
             tape = None if oldest is None else self._tapes.pop(oldest)

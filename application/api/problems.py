@@ -101,7 +101,9 @@ def problem_response(
 async def download_error(request: Request, error: Exception) -> Response:
     """Tell a domain error; what is ours to mend goes to the log with its cause."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    # That an export is not ready yet is no failure, and is asked for again and again.
+    is_failure = not isinstance(error, errors.ExportPending)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and is_failure:
         found = {"request_id": request_id(request), "code": problem.code}
         logger.error("refused: %s", error, exc_info=error, extra=found)
     members = {}

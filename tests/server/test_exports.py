@@ -129,7 +129,9 @@ def test_a_stored_object_beyond_the_limit_is_refused_and_its_ranges_are_not(plac
         assert served.get("/sample.parquet").content == (place.datasets / "sample.parquet").read_bytes()
 
 
-def test_a_result_beyond_the_limit_is_exported_and_redirected_to(place: Place) -> None:
+def test_a_result_beyond_the_limit_is_exported_and_redirected_to(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
     with exporting(place) as served:
         first = served.get("/large.csv")
         assert (first.status_code, first.json()["code"]) == (503, "export-pending")
@@ -141,6 +143,7 @@ def test_a_result_beyond_the_limit_is_exported_and_redirected_to(place: Place) -
     assert found.headers["content-disposition"] == 'attachment; filename="large.csv"'
     assert len(place.exported()) == 1
     assert place.notes() == []
+    assert exports.PENDING not in caplog.text
 
 
 @pytest.mark.skipif(shutil.which("curl") is None and "CI" not in os.environ, reason="curl is not installed")

@@ -200,6 +200,7 @@ def test_where_an_abort_cannot_be_seen_every_result_is_whole_first(tmp_path: Pat
     with serving_folder(tmp_path, whole_results=True, spool_dir="off") as served:
         refused = served.get("/good.json")
         assert (refused.status_code, refused.json()["code"]) == (413, "result-too-large")
+        assert "field=NAME" in refused.json()["detail"]
 
 
 def test_a_stored_object_that_is_held_whole_lies_nowhere_but_in_the_spool(tmp_path: Path) -> None:

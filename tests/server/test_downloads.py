@@ -129,7 +129,10 @@ def test_what_is_no_dataset_is_not_found(server: Served, path: str) -> None:
     problem(server.get(path), 404, "dataset-not-found")
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing/here", "/sample", "/docs", "/redoc", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/nothing/here", "/sample", "/sample.csv/", "/health/", "/docs", "/redoc", "/openapi.json"],
+)
 def test_what_is_no_download_is_not_found(server: Served, path: str) -> None:
     problem(server.get(path), 404, "not-found")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from application.catalogue import Catalogue
 from application.engine import VECTOR_ROWS, Engine
-from application.errors import DatasetChanged
+from application.errors import AnswerTooLarge, DatasetChanged
 from application.limits import Limits
 from application.making import Making
 from application.native import ObjectReader
@@ -50,7 +50,8 @@ class Downloads:
     def open(self, plan: Plan) -> Reader | ObjectReader:
         """A reader of the plan's bytes, which other readers of the same ETag share; blocks on no I/O."""
         if plan.is_native:
-            return ObjectReader(self._storage, plan.dataset.objects[0], self._folder)
+            make_room = self._productions.make_room
+            return ObjectReader(self._storage, plan.dataset.objects[0], self._folder, make_room)
         memory = VECTOR_ROWS * plan.dataset.row_bytes * self._threads
         return self._productions.join(plan.e_tag, lambda: Making(plan, self._engine, self._catalogue, memory))
 
@@ -100,15 +101,18 @@ async def _made_whole(
     narrow: Callable[[Plan, Reader | ObjectReader], None],
     limits: Limits,
 ) -> None:
-    """Have everything that will be sent here, or raise."""
+    """Have everything that will be sent here, or raise; AnswerTooLarge with what the client can do."""
     try:
         async with asyncio.timeout(limits.seconds_left):
             if isinstance(reader, Reader):
                 await reader.settle()
             narrow(plan, reader)
             if reader.left is not None:
-                limits.check(reader.left, plan.advice)
+                limits.check(reader.left)
             if isinstance(reader, ObjectReader):
                 await reader.hold()
     except TimeoutError:
-        raise limits.too_slow(plan.advice) from None
+        too_slow = "Making the result takes longer than an answer may take here."
+        raise AnswerTooLarge(f"{too_slow} {plan.advice}") from None
+    except AnswerTooLarge as error:
+        raise AnswerTooLarge(f"{error} {plan.advice}") from error

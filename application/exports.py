@@ -25,6 +25,7 @@ from application.errors import (
     Stopping,
     StorageUnavailable,
 )
+from application.limits import MARGIN_SECONDS
 from application.native import ObjectReader
 from application.planning import Plan, Request
 from application.spool import Reader
@@ -59,6 +60,8 @@ class Exports:
         self._downloads = downloads
         self._url_seconds = url_seconds
         self._begin = begin or self._in_a_thread
+        self._making: set[str] = set()
+        self._lock = threading.Lock()
 
     def find(self, plan: Plan) -> str | None:
         """A signed URL of the result where it is there already, or None where nobody has begun it.
@@ -81,21 +84,32 @@ class Exports:
         raise ExportPending(PENDING)
 
     def make(self, event: Mapping[str, Any], deadline: float | None = None) -> None:
-        """Make the export that an event of ours asks for, by a Unix time; what fails is noted and logged.
+        """Make the export that an event of ours asks for; what fails is noted and logged.
 
-        Raises ValueError for another event.
+        ``deadline`` is the Unix time at which this machine is stopped.
+
+        Makes nothing that is there or is being made here: an event may come twice, and two who ask at
+        once may both begin. Raises ValueError for another event.
         """
         request = _request(event)
         plan = self._downloads.plan(request, fresh=True)
+        with self._lock:
+            if plan.e_tag in self._making:
+                return
+            self._making.add(plan.e_tag)
+        failure: DownloadError | None = None
         try:
             with self._noted(plan):
                 self._make(plan, deadline)
         except DownloadError as error:
             logger.error("export %s of %s failed", plan.e_tag[:12], plan.filename, exc_info=error)
-            if isinstance(error, PASSING):
-                self._store.remove(_note_path(plan))
-            else:
-                self._store.note(_note_path(plan), _note(failure=str(error)))
+            failure = None if isinstance(error, PASSING) else error
+        finally:
+            # Before the note goes: who notes it anew from now on also comes here, and removes it again.
+            with self._lock:
+                self._making.discard(plan.e_tag)
+        if failure:
+            self._store.note(_note_path(plan), _note(failure=str(failure)))
         else:
             self._store.remove(_note_path(plan))
 
@@ -124,8 +138,12 @@ class Exports:
         if plan.coding != IDENTITY:
             attributes["Content-Encoding"] = plan.coding
         path = _path(plan)
+        if self._store.head(path):
+            return
         with self._downloads.open(plan) as reader:
-            self._store.write(path, _pieces(reader, deadline), attributes)
+            # So much earlier that there is time to complete the upload, or to note the failure.
+            end = None if deadline is None else deadline - MARGIN_SECONDS
+            self._store.write(path, _pieces(reader, end), attributes)
             written = self._store.head(path)
             if written is None or written.size != reader.position:
                 self._store.remove(path)

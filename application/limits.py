@@ -24,22 +24,16 @@ class Limits:
         """How long making the bytes may take from now on; None for no limit."""
         return None if self.deadline is None else max(self.deadline - MARGIN_SECONDS - time.time(), 0.0)
 
-    def check(self, size: int, advice: str) -> None:
-        """Raise AnswerTooLarge, with the numbers and what to do, for more bytes than can be sent from now."""
+    def check(self, size: int) -> None:
+        """Raise AnswerTooLarge, with the numbers, for more bytes than can be sent from now."""
         if self.most_bytes is not None and size > self.most_bytes:
-            raise AnswerTooLarge(
-                f"The result is {size:,} bytes; an answer here may have {self.most_bytes:,}. {advice}"
-            )
+            most = f"{self.most_bytes:,}"
+            raise AnswerTooLarge(f"The result is {size:,} bytes; an answer here may have {most}.")
         left = self.seconds_left
         if left is None:
             return
         capacity = int(BURST_BYTES + BYTES_PER_SECOND * left)
         if size > capacity:
             raise AnswerTooLarge(
-                f"The result is {size:,} bytes; in the {left:.0f} s that are left, {capacity:,} can be sent. "
-                f"{advice}"
+                f"The result is {size:,} bytes; in the {left:.0f} s that are left, {capacity:,} can be sent."
             )
-
-    def too_slow(self, advice: str) -> AnswerTooLarge:
-        """The error for a result that was not made in time."""
-        return AnswerTooLarge(f"Making the result takes longer than an answer may take here. {advice}")

@@ -64,6 +64,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=None,
         dependencies=[Depends(observed)],
         telemetry=NO_TELEMETRY,
+        # It would lead to an address made from the Host header.
+        redirect_slashes=False,
     )
     app.state.services = services
     app.add_exception_handler(DownloadError, download_error)

@@ -1,7 +1,8 @@
 """A stored object as it is: the whole native Parquet, by range, every piece of one version."""
 
 import asyncio
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO
@@ -20,10 +21,17 @@ class ObjectReader:
     digest: bytes | None = None
     source = "object"
 
-    def __init__(self, storage: Storage, meta: ObjectMeta, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        meta: ObjectMeta,
+        folder: Path | None = None,
+        make_room: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._storage = storage
         self._meta = meta
         self._folder = folder
+        self._make_room = make_room
         self.position = 0
         self._end = meta.size
         self._chunks: Iterator[bytes] | None = None
@@ -65,21 +73,27 @@ class ObjectReader:
     async def hold(self) -> None:
         """Fetch all that is to be read, so that every failure comes out here; before the first byte is read.
 
-        Raises as ``read``, and AnswerTooLarge where the folder has no place for it.
+        Raises as ``read``, and AnswerTooLarge where there is no place for it.
         """
         await asyncio.to_thread(self._hold)
 
     def _hold(self) -> None:
-        folder = None if self._folder is None else str(self._folder)
-        held = self._held = SpooledTemporaryFile(HELD_IN_MEMORY, dir=folder)  # noqa: SIM115 - close() closes it
+        size, folder = self._end - self.position, self._folder
+        if size > HELD_IN_MEMORY:
+            if folder is None:
+                raise _no_place(size)
+            while shutil.disk_usage(folder).free < size and self._make_room():
+                continue
+        held = self._held = SpooledTemporaryFile(  # noqa: SIM115 - close() closes it
+            HELD_IN_MEMORY, dir=None if folder is None else str(folder)
+        )
         try:
             for piece in self._storage.chunks(self._meta, self.position, self._end):
                 held.write(piece)
             held.seek(0)
         except OSError as error:
             if error.errno in NO_SPACE:
-                size = self._end - self.position
-                raise AnswerTooLarge(f"There is no place here for the {size:,} bytes.") from error
+                raise _no_place(size) from error
             raise
         self._chunks = iter(lambda: held.read(CHUNK), b"")
 
@@ -102,3 +116,7 @@ class ObjectReader:
         if self._chunks is None:
             self._chunks = self._storage.chunks(self._meta, self.position, self._end)
         return next(self._chunks, b"")
+
+
+def _no_place(size: int) -> AnswerTooLarge:
+    return AnswerTooLarge(f"There is no place here for the {size:,} bytes.")

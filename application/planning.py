@@ -55,7 +55,8 @@ class Plan:
     def may_exceed(self, size: int | None) -> bool:
         """False for what is known to be far from so many bytes; None means that no size is too much."""
         dataset = self.dataset
-        return size is not None and dataset.rows * dataset.row_bytes * LARGEST_GROWTH > size
+        most = dataset.size if self.is_native else dataset.rows * dataset.row_bytes * LARGEST_GROWTH
+        return size is not None and most > size
 
     @property
     def advice(self) -> str:

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from pathlib import Path
 from typing import Protocol
@@ -49,6 +50,7 @@ class Productions:
         keep_result: int,
         quota: int,
         *,
+        most_files: int,
         stall_seconds: float,
         most_seconds: float,
     ) -> None:
@@ -57,6 +59,7 @@ class Productions:
         # Without a folder a tape holds its window only, and memory is no place to keep results.
         self._keep_result = keep_result if folder else 0
         self._quota = quota
+        self._most_files = most_files
         self._tapes: OrderedDict[str, Tape] = OrderedDict()
         self._running: dict[Tape, tuple[Stoppable, threading.Thread]] = {}
         self._lock = threading.Lock()
@@ -64,6 +67,8 @@ class Productions:
         self._most_seconds = most_seconds
         # Also those that are no longer kept but still read.
         self._alive: WeakSet[Tape] = WeakSet()
+        # The spool's own: stalled storage would hold all threads of an event loop.
+        self._threads = ThreadPoolExecutor(thread_name_prefix="spool")
         self._stopping = False
 
     def join(self, key: str, make: Callable[[], Job]) -> Reader:
@@ -83,7 +88,7 @@ class Productions:
                 job.cancellation.set()
                 self._places.nudge()
 
-            tape = Tape(self._folder, self._keep_result, stop, self._make_room)
+            tape = Tape(self._folder, self._keep_result, stop, self.make_room, self._threads)
             first = tape.open()
             if first is None:  # pragma: no cover - a new tape always has its first byte ahead
                 raise EngineFailed("A new tape took no reader.")
@@ -192,25 +197,30 @@ class Productions:
             del self._tapes[key]
 
     def _trim(self, key: str, tape: Tape) -> None:
-        """Keep a whole tape and what else the quota has place for, oldest unused first out."""
+        """Keep a whole tape and what else there is place for, oldest unused first out.
+
+        Files count as bytes do: each small result has one open.
+        """
         with self._lock:
             dropped = []
             fits = tape.has_start and tape.size <= min(self._keep_result, self._quota)
+            fits = fits and tape.files <= self._most_files
             if self._tapes.get(key) is not tape or not fits:
                 self._drop(key, tape)
                 dropped.append(tape)
             done = [(name, kept) for name, kept in self._tapes.items() if kept.done or kept is tape]
-            total = sum(kept.size for _, kept in done)
+            size = sum(kept.size for _, kept in done)
+            files = sum(kept.files for _, kept in done)
             for name, kept in done:
-                if total <= self._quota:
+                if size <= self._quota and files <= self._most_files:
                     break
-                total -= kept.size
+                size, files = size - kept.size, files - kept.files
                 dropped.append(self._tapes.pop(name))
         for kept in dropped:
             kept.close()
 
-    def _make_room(self) -> bool:
-        """Drop the kept tape that is unused for longest, if there is one: the folder is full."""
+    def make_room(self) -> bool:
+        """Drop the kept tape that is unused for longest: the folder is full. False where there is none."""
         with self._lock:
             oldest = next((key for key, tape in self._tapes.items() if tape.done), None)
             tape = None if oldest is None else self._tapes.pop(oldest)

@@ -1,6 +1,8 @@
 """The parts of one running service, made from its settings; opened at first use, closed together."""
 
+import resource
 import shutil
+import sys
 import threading
 from dataclasses import dataclass
 
@@ -96,6 +98,7 @@ def open_service(settings: Settings) -> Service:
         settings.spool_dir,
         settings.spool_max_result,
         _quota(settings),
+        most_files=_most_files(),
         stall_seconds=settings.production_stall_seconds,
         most_seconds=settings.production_seconds,
     )
@@ -168,6 +171,12 @@ def _open_access(settings: Settings) -> Access:
         settings.client_downloads,
         on_lambda=settings.is_lambda,
     )
+
+
+def _most_files() -> int:
+    """Files that results may be kept in: half of what the process may open, which clients need too."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft // 2
 
 
 class Services:

@@ -105,11 +105,20 @@ def house(tmp_path: Path) -> Iterator[Maker]:
         folder: Path | None = tmp_path,
         keep: int = MEBIBYTE,
         quota: int = 4 * MEBIBYTE,
+        files: int = 1000,
         stall: float = PATIENCE,
         most: float = PATIENCE,
     ) -> Productions:
         made.append(
-            Productions(given or places(), folder, keep, quota, stall_seconds=stall, most_seconds=most)
+            Productions(
+                given or places(),
+                folder,
+                keep,
+                quota,
+                most_files=files,
+                stall_seconds=stall,
+                most_seconds=most,
+            )
         )
         return made[-1]
 
@@ -361,6 +370,24 @@ def test_the_quota_drops_the_oldest_unused(house: Maker) -> None:
     read(productions, "d", Work(b"d" * 100))
     assert [key for key in "acd" if is_kept(productions, key)] == ["a", "c", "d"]
     assert not is_kept(productions, "b")
+
+
+def test_small_results_are_kept_in_no_more_files_than_may_be_open(house: Maker) -> None:
+    productions = house(files=3)
+    before = descriptors()
+    for number in range(20):
+        read(productions, str(number), Work(b"small"))
+        until(lambda: not productions._running)
+    assert list(productions._tapes) == ["17", "18", "19"]
+    assert descriptors() - before == 3
+
+
+def test_a_result_of_more_files_than_may_be_open_costs_no_other_its_place(house: Maker) -> None:
+    productions = house(files=3)
+    read(productions, "small", Work(b"small"))
+    read(productions, "large", Work(b"l" * (4 * SEGMENT)))
+    until(lambda: not productions._running)
+    assert list(productions._tapes) == ["small"]
 
 
 def test_a_dropped_tape_is_read_to_its_end_by_those_who_have_it(house: Maker) -> None:

@@ -101,7 +101,9 @@ def problem_response(
 async def download_error(request: Request, error: Exception) -> Response:
     """Tell a domain error; what is ours to mend goes to the log with its cause."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    # That an export is not ready yet is no failure, and is asked for again and again.
+    is_failure = not isinstance(error, errors.ExportPending)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and is_failure:
         found = {"request_id": request_id(request), "code": problem.code}
         logger.error("refused: %s", error, exc_info=error, extra=found)
     members = {}
@@ -121,8 +123,8 @@ async def http_error(request: Request, error: Exception) -> Response:
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible here.",
     }.get(status, error.detail)
     headers = dict(error.headers or {})
-    if "Allow" in headers:
-        # Every path has a route for each of the two; the router names the first it finds.
+    if headers.get("Allow") in ("GET", "HEAD"):
+        # Those paths have a route for each of the two; the router names the first it finds.
         headers["Allow"] = "GET, HEAD"
     return problem_response(request_id(request), status, code, detail, headers)
 

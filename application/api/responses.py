@@ -94,6 +94,8 @@ class DownloadResponse(Response):
 
         def narrow(plan: Plan, reader: Reader | ObjectReader) -> None:
             nonlocal status, known
+            # Once more: the plan may be of another version than the one that was compared.
+            is_not_modified(headers, _validators(plan))
             known = _whole_headers(reader)
             if reader.size is None or not (wanted := wanted_range(headers, _validators(plan), reader.size)):
                 return
@@ -111,7 +113,7 @@ class DownloadResponse(Response):
             while body := await reader.read(PIECE_BYTES):
                 await self._send(send, {"type": "http.response.body", "body": body, "more_body": True})
         facts.rows = _rows(plan, reader, status)
-        await send({"type": "http.response.body", "body": b""})
+        await self._send(send, {"type": "http.response.body", "body": b""})
 
     async def _send(self, send: Send, message: Message) -> None:
         """Send, or give up on a client that takes nothing for too long."""

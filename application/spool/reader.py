@@ -84,7 +84,8 @@ class Reader:
         """At most ``size`` bytes, empty at the clean end; raises the producer's failure."""
         if not await self.ready():
             return b""
-        return self._passed(await asyncio.to_thread(self._look, size))
+        look = asyncio.get_running_loop().run_in_executor(self._tape._threads, self._look, size)
+        return self._passed(await look)
 
     def read_blocking(self, size: int, deadline: float | None = None) -> bytes:
         """The same for a thread without an event loop; DeadlineExceeded if nothing came by a Unix time."""

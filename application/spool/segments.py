@@ -93,6 +93,11 @@ class Segments:
         """Bytes that were freed, if all segments but the last are full."""
         return sum(segment is None for segment in list(self._segments)) * self._length
 
+    @property
+    def count(self) -> int:
+        """Segments that are not freed; each in a folder is an open file."""
+        return sum(segment is not None for segment in self._segments)
+
     def append(self, position: int, data: memoryview) -> int:
         """Put bytes at the end, which is ``position``, as many as one segment takes; returns how many.
 

@@ -6,6 +6,7 @@ could take for a whole file. It knows no engine and no HTTP.
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 
 from application.errors import ProductionCancelled, SpoolFull
@@ -27,6 +28,7 @@ class Tape:
     runs at most a window ahead of the slowest reader, what all have read is freed, and no new
     reader is taken. So it is where the folder is full. ``on_idle`` is called when the last reader
     leaves a tape that is not done; ``make_room`` when the folder is full, and says whether it helped.
+    Tasks read in ``threads``, or in those of their event loop.
     """
 
     def __init__(
@@ -35,11 +37,13 @@ class Tape:
         keep: int,
         on_idle: Callable[[], None],
         make_room: Callable[[], bool] = lambda: False,
+        threads: Executor | None = None,
     ) -> None:
         self._keep = keep if folder else 0
         self._window = WINDOW_BYTES if folder else MEMORY_WINDOW_BYTES
         self._on_idle = on_idle
         self._make_room = make_room
+        self._threads = threads
         self._segments = Segments(folder)
         self._readers: list[Reader] = []
         self._changed = Signal()
@@ -57,6 +61,11 @@ class Tape:
     def has_start(self) -> bool:
         """False once its first byte was freed: then nobody can begin to read it."""
         return self._segments.has_start
+
+    @property
+    def files(self) -> int:
+        """How many files it holds open."""
+        return self._segments.count
 
     def open(self) -> Reader | None:
         """A reader at the first byte, or None once that byte is gone or the tape has failed."""

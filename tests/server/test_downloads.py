@@ -129,7 +129,10 @@ def test_what_is_no_dataset_is_not_found(server: Served, path: str) -> None:
     problem(server.get(path), 404, "dataset-not-found")
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing/here", "/sample", "/docs", "/redoc", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/nothing/here", "/sample", "/sample.csv/", "/health/", "/docs", "/redoc", "/openapi.json"],
+)
 def test_what_is_no_download_is_not_found(server: Served, path: str) -> None:
     problem(server.get(path), 404, "not-found")
 
@@ -145,6 +148,10 @@ def test_other_methods_are_told_which_are_allowed(server: Served, method: str, p
     response = server.client.request(method, path)
     problem(response, 405, "method-not-allowed")
     assert {part.strip() for part in response.headers["allow"].split(",")} == {"GET", "HEAD"}
+
+
+def test_a_path_that_is_only_posted_to_says_so(server: Served) -> None:
+    assert server.get("/events").headers["allow"] == "POST"
 
 
 def test_a_wrong_parameter_is_named(server: Served) -> None:

@@ -20,6 +20,8 @@ import pytest
 
 from application import exports
 from application.fetch import fetch
+from application.limits import MARGIN_SECONDS
+from application.storage.export import S3ExportStorage
 from tests.s3.server import s3_server
 from tests.server import tables
 from tests.server.serving import Served, eventually, serving, serving_folder
@@ -127,7 +129,9 @@ def test_a_stored_object_beyond_the_limit_is_refused_and_its_ranges_are_not(plac
         assert served.get("/sample.parquet").content == (place.datasets / "sample.parquet").read_bytes()
 
 
-def test_a_result_beyond_the_limit_is_exported_and_redirected_to(place: Place) -> None:
+def test_a_result_beyond_the_limit_is_exported_and_redirected_to(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
     with exporting(place) as served:
         first = served.get("/large.csv")
         assert (first.status_code, first.json()["code"]) == (503, "export-pending")
@@ -139,6 +143,7 @@ def test_a_result_beyond_the_limit_is_exported_and_redirected_to(place: Place) -
     assert found.headers["content-disposition"] == 'attachment; filename="large.csv"'
     assert len(place.exported()) == 1
     assert place.notes() == []
+    assert exports.PENDING not in caplog.text
 
 
 @pytest.mark.skipif(shutil.which("curl") is None and "CI" not in os.environ, reason="curl is not installed")
@@ -201,6 +206,13 @@ def test_a_stored_object_is_its_own_export(place: Place) -> None:
     assert place.exported() == []
 
 
+def test_a_stored_object_that_an_answer_can_carry_is_answered(place: Place) -> None:
+    stored = (place.datasets / "large.parquet").read_bytes()
+    with exporting(place, response_max_bytes=len(stored)) as served:
+        response = served.get("/large.parquet")
+    assert (response.status_code, response.content) == (200, stored)
+
+
 def test_a_failed_export_leaves_nothing_and_is_told(place: Place) -> None:
     with exporting(place, spool_dir="off") as served:
         # Too large for the spool before the spoilt rows are met.
@@ -254,6 +266,36 @@ def test_events_are_taken_from_the_adapter_alone(place: Place) -> None:
         assert served.client.post("/events", json=event, headers=own).status_code == 200
     (made,) = place.exported()
     assert sha256(made.read_bytes()).digest() == sha256(truth(place, "/large.csv")).digest()
+
+
+def test_an_event_that_comes_twice_makes_one_export(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    write = S3ExportStorage.write
+
+    def counted(self: S3ExportStorage, path: str, *rest: Any) -> None:
+        written.append(path)
+        write(self, path, *rest)
+
+    monkeypatch.setattr(S3ExportStorage, "write", counted)
+    event = {"export": {"dataset": "large", "extension": "csv", "parameters": [], "coding": "identity"}}
+    own = {"x-amzn-request-context": "null"}
+    with exporting(place, aws_lambda_function_name="download") as served, ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(served.client.post, "/events", json=event, headers=own) for _ in range(4)]
+        assert {call.result().status_code for call in calls} == {200}
+        assert served.client.post("/events", json=event, headers=own).status_code == 200
+    assert len(written) == 1
+    assert place.notes() == []
+
+
+def test_an_export_ends_while_there_is_time_to_note_its_failure(place: Place) -> None:
+    event = {"export": {"dataset": "sample", "extension": "csv", "parameters": [], "coding": "identity"}}
+    with exporting(place, aws_lambda_function_name="download") as served:
+        context = json.dumps({"deadline": int((time.time() + MARGIN_SECONDS - 0.5) * 1000)})
+        own = {"x-amzn-request-context": "null", "x-amzn-lambda-context": context}
+        assert served.client.post("/events", json=event, headers=own).status_code == 200
+    assert place.exported() == []
+    (note,) = place.notes()
+    assert "longer" in json.loads(note.read_text())["failure"]
 
 
 def test_an_export_ends_by_its_deadline(place: Place) -> None:

@@ -156,6 +156,17 @@ def test_a_file_replaced_after_it_was_looked_at_is_planned_once_more(large_folde
         assert response.headers["etag"] == server.client.head("/rows.csv?entity=5").headers["etag"]
 
 
+@pytest.mark.parametrize("path", ["/rows.csv?entity=5", "/rows.parquet"])
+def test_a_client_that_resumes_another_version_is_refused_when_that_shows_late(
+    large_folder: Path, path: str
+) -> None:
+    with serving_folder(large_folder, catalogue_max_age=3600) as server:
+        known = server.client.head(path).headers["etag"]
+        replace_whole(large_folder / "rows.parquet")
+        response = server.get(path, headers={"If-Match": known, "Range": "bytes=10-"})
+        assert (response.status_code, response.json()["code"]) == (412, "precondition-failed")
+
+
 @pytest.mark.parametrize("size", [0, 10, 5000])
 def test_a_truncated_file_has_a_status(server: Served, large_folder: Path, size: int) -> None:
     with (large_folder / "rows.parquet").open("r+b") as file:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import shutil
 import socket
 from base64 import b64encode
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from application.native import HELD_IN_MEMORY
 from tests.server import tables
 from tests.server.serving import SECONDS, Served, productions, serving_folder
+from tests.spool.full import small_disk
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +200,20 @@ def test_where_an_abort_cannot_be_seen_every_result_is_whole_first(tmp_path: Pat
     with serving_folder(tmp_path, whole_results=True, spool_dir="off") as served:
         refused = served.get("/good.json")
         assert (refused.status_code, refused.json()["code"]) == (413, "result-too-large")
+        assert "field=NAME" in refused.json()["detail"]
+
+
+def test_a_stored_object_that_is_held_whole_lies_nowhere_but_in_the_spool(tmp_path: Path) -> None:
+    tables.write(tables.large(), tmp_path / "large.parquet")
+    stored = (tmp_path / "large.parquet").read_bytes()
+    assert len(stored) > HELD_IN_MEMORY
+    with serving_folder(tmp_path, spool_dir="off") as served:
+        assert b" 413 " in old_client(served, "/large.parquet").split(b"\r\n")[0]
+    with small_disk(tmp_path / "disk", 16 << 20) as disk, serving_folder(tmp_path, spool_dir=disk) as served:
+        tables.write(tables.large(4), tmp_path / "other.parquet")
+        assert served.get("/other.csv").status_code == 200
+        assert shutil.disk_usage(disk).free < len(stored), "what is kept must be in the way"
+        assert old_client(served, "/large.parquet").endswith(b"\r\n\r\n" + stored)
 
 
 def test_without_a_spool_results_are_the_same_bytes(tmp_path: Path, served: Served) -> None:

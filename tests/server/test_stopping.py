@@ -1,5 +1,6 @@
 """What ends a download from outside: a stop, a client that takes nothing, storage that gives nothing."""
 
+import asyncio
 import http.client
 import os
 import re
@@ -9,12 +10,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.types import Message
 
+from application.errors import ClientStalled, StorageUnavailable
+from application.main import create_app
+from application.settings import Settings
 from tests.s3.proxy import counting_proxy
 from tests.s3.server import s3_server
 from tests.server import tables
@@ -108,6 +113,62 @@ def test_a_client_that_takes_nothing_is_dropped(folder: Path) -> None:
         assert data
         assert not data.endswith(b"0\r\n\r\n")
         assert served.get("/health").status_code == 200
+
+
+def test_a_client_that_does_not_take_the_end_is_dropped(folder: Path) -> None:
+    app = create_app(
+        Settings(
+            dataset_bucket=folder.as_uri(), dataset_prefix="", client_stall_seconds=0.2, log_level="CRITICAL"
+        )
+    )
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/large.csv",
+        "query_string": b"entity=7",
+        "headers": [],
+        "http_version": "1.1",
+    }
+
+    async def receive() -> Message:
+        return await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        # As uvicorn does while the last bytes before it are still to be taken.
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            await asyncio.Future()
+
+    async def ask() -> None:
+        async with asyncio.timeout(SECONDS):
+            await app(scope, receive, send)
+
+    with pytest.raises(RuntimeError) as caught:
+        asyncio.run(ask())
+    assert isinstance(caught.value.__cause__, ClientStalled)
+    app.state.services.stop()
+
+
+def test_storage_that_stalls_holds_up_nothing_that_is_in_the_spool(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stalled: list[object] = []
+    over = threading.Event()
+
+    def stall(*asked: object) -> Iterator[bytes]:
+        stalled.append(asked)
+        over.wait(4 * SECONDS)
+        raise StorageUnavailable("It stalled.")
+
+    with serving_folder(folder) as served, ExitStack() as clients:
+        whole = served.get("/large.csv?entity=7").content
+        monkeypatch.setattr(served.services.get().storage, "chunks", stall)
+        for _ in range(40):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+            client.sendall(b"GET /large.parquet HTTP/1.1\r\nHost: x\r\n\r\n")
+        clients.callback(over.set)
+        # As many as an event loop has threads.
+        assert eventually(lambda: len(stalled) >= min(32, (os.cpu_count() or 1) + 4))
+        assert served.get("/large.csv?entity=7").content == whole
 
 
 def test_storage_that_stops_in_the_middle_ends_the_download(

@@ -23,6 +23,8 @@ PIECE_BYTES = 64 << 10
 # Tries in a row that bring no new byte.
 MOST_TRIES = 6
 LONGEST_WAIT = 60.0
+# How long a result may be in the making, beside the tries.
+PENDING_SECONDS = 3600.0
 SHA_256 = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)", re.ASCII)
 NO_RANGE = re.compile(r"bytes \*/(\d+)", re.ASCII)
@@ -81,7 +83,7 @@ class _Fetch:
 
     def run(self) -> int:
         """Try until the bytes are all there, compare them, and give the file its name."""
-        tries = 0
+        tries, patience = 0, time.monotonic() + PENDING_SECONDS
         while True:
             had = self._position()
             try:
@@ -92,6 +94,9 @@ class _Fetch:
             except RemoteFailed as error:
                 if error.wait is None:
                     raise
+                if error.is_pending and time.monotonic() < patience:
+                    self._wait(error.wait)
+                    continue
                 failure, pause = error, max(error.wait, 2.0**tries / 2)
             tries = 0 if self._position() > had else tries + 1
             if tries >= MOST_TRIES:

@@ -18,17 +18,23 @@ CONNECT_SECONDS = 10.0
 # A manifest, and the first byte of a download, wait for the result to be made.
 READ_SECONDS = 900.0
 ALIAS = "/dataset"
+# A result that is too large for an answer and is being made: docs/api.md.
+PENDING = "export-pending"
 KEY_HEADER = "x-api-key"
 # These may pass by themselves; 503 only where it says when.
 PASSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
 
 
 class RemoteFailed(DownloadError):
-    """A service elsewhere gave no download; ``wait`` is how many seconds later it may, None for never."""
+    """A service elsewhere gave no download; ``wait`` is how many seconds later it may, None for never.
 
-    def __init__(self, message: str, wait: float | None = None) -> None:
+    ``is_pending`` says that it is being made.
+    """
+
+    def __init__(self, message: str, wait: float | None = None, *, is_pending: bool = False) -> None:
         super().__init__(message)
         self.wait = wait
+        self.is_pending = is_pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +130,17 @@ def refusal(response: urllib3.BaseHTTPResponse) -> RemoteFailed:
     """Why there is no download, in the server's own words where it has some."""
     try:
         body = json.loads(response.read(1 << 20))
-        detail = str(body["detail"])
+        detail, code = str(body["detail"]), body.get("code")
     except (HTTPError, ValueError, KeyError, TypeError):
-        detail = "no more is said"
+        detail, code = "no more is said", None
     given = response.headers.get("retry-after", "")
     wait = float(given) if re.fullmatch(r"\d{1,6}", given, re.ASCII) else None
     if wait is None and response.status in PASSING:
         wait = 1.0
     if wait is not None and response.status not in (*PASSING, HTTPStatus.SERVICE_UNAVAILABLE):
         wait = None
-    return RemoteFailed(f"The server answers {response.status}: {detail}", wait)
+    pending = wait is not None and code == PENDING
+    return RemoteFailed(f"The server answers {response.status}: {detail}", wait, is_pending=pending)
 
 
 def expected(address: Address) -> Expected:

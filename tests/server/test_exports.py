@@ -157,7 +157,7 @@ def test_curl_waits_for_the_export_and_gets_it(place: Place, tmp_path: Path) -> 
 def test_fetch_waits_for_the_export_and_verifies_it(place: Place, tmp_path: Path) -> None:
     with exporting(place) as served:
         output, size = fetch(
-            f"{served.url}/large.csv", tmp_path / "large.csv", wait=lambda _: time.sleep(0.5)
+            f"{served.url}/large.csv", tmp_path / "large.csv", wait=lambda _: time.sleep(0.05)
         )
     assert output.read_bytes() == truth(place, "/large.csv")
     assert size == output.stat().st_size

@@ -1,16 +1,15 @@
 """The parts of one running service, made from its settings; opened at first use, closed together."""
 
+from __future__ import annotations
+
 import shutil
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from application import __version__
 from application.access.access import Access, open_access
-from application.catalogue import Catalogue
-from application.download import Downloads
-from application.engine import Engine
 from application.errors import ConfigurationError
-from application.exports import Exports
 from application.observing import Observing
 from application.places import Places
 from application.production import Productions
@@ -23,9 +22,18 @@ from application.telemetry import logger
 from application.telemetry.logs import configure_logging
 from application.telemetry.tracing import start_tracing, stop_tracing
 
+if TYPE_CHECKING:
+    from application.catalogue import Catalogue
+    from application.download import Downloads
+    from application.engine import Engine
+    from application.exports import Exports
+    from application.storage.export import S3ExportStorage
+
 NO_BUCKET = (
     "DATASET_BUCKET is not set: name an S3 bucket (my-bucket or s3://my-bucket/prefix) or a folder (./data)."
 )
+# After the start: what the service imports would hold up the server's own beginning.
+OPENING_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +71,31 @@ class Service:
         self.engine.close()
 
 
-def open_service(settings: Settings) -> Service:
-    """Build a service; connects to nothing yet. Raises ConfigurationError."""
-    configure_logging(settings.log_level, settings.log_format)
+def open_storages(settings: Settings) -> tuple[Storage, S3ExportStorage | None]:
+    """Those that the settings name, of the datasets and of exports; raises ConfigurationError."""
     if not settings.dataset_bucket:
         raise ConfigurationError(NO_BUCKET)
     if settings.spool_dir and not settings.spool_dir.is_dir():
         raise ConfigurationError("SPOOL_DIR is not a folder: make it, or name another.")
-    storage = open_storage(
-        settings.dataset_bucket,
-        settings.dataset_prefix,
-        region=settings.aws_region,
-        profile=settings.aws_profile,
-        endpoint_url=settings.aws_endpoint_url,
-    )
+    place = {
+        "region": settings.aws_region,
+        "profile": settings.aws_profile,
+        "endpoint_url": settings.aws_endpoint_url,
+    }
+    storage = open_storage(settings.dataset_bucket, settings.dataset_prefix, **place)
+    store = open_export_storage(settings.export_bucket, **place) if settings.export_bucket else None
+    return storage, store
+
+
+def open_service(settings: Settings) -> Service:
+    """Build a service; connects to nothing yet. Raises ConfigurationError."""
+    # The engine and what writes the formats take longer to import than all else (docs/performance.md).
+    from application.catalogue import Catalogue
+    from application.download import Downloads
+    from application.engine import Engine
+
+    configure_logging(settings.log_level, settings.log_format)
+    storage, store = open_storages(settings)
     engine = Engine(
         storage,
         memory_limit=settings.duckdb_memory_limit,
@@ -108,7 +127,7 @@ def open_service(settings: Settings) -> Service:
         folder=settings.spool_dir,
     )
     _introduce(settings, storage, engine)
-    exports = _exports(settings, storage, downloads)
+    exports = _exports(settings, storage, store, downloads)
     return Service(settings, storage, engine, catalogue, productions, downloads, exports)
 
 
@@ -137,15 +156,13 @@ def _introduce(settings: Settings, storage: Storage, engine: Engine) -> None:
         logger.warning("spool: SPOOL_DIR is off, so WHOLE_RESULTS refuses results of more than 2 MiB")
 
 
-def _exports(settings: Settings, storage: Storage, downloads: Downloads) -> Exports | None:
-    if not settings.export_bucket:
+def _exports(
+    settings: Settings, storage: Storage, store: S3ExportStorage | None, downloads: Downloads
+) -> Exports | None:
+    from application.exports import Exports
+
+    if store is None:
         return None
-    store = open_export_storage(
-        settings.export_bucket,
-        region=settings.aws_region,
-        profile=settings.aws_profile,
-        endpoint_url=settings.aws_endpoint_url,
-    )
     # On Lambda nothing runs once the answer is out: there a call of its own makes the export.
     begin = SelfInvocation(settings.aws_lambda_function_name) if settings.aws_lambda_function_name else None
     logger.info("exports: %s", store.description)
@@ -184,6 +201,10 @@ class Services:
         self._service: Service | None = None
         # Apart from the service: who may ask is known also where no bucket is set.
         self._access: tuple[Settings, Access] | None = None
+        # Nor does one wait for the other, which takes some tenths of a second to open.
+        self._access_lock = threading.Lock()
+        self._opening: threading.Timer | None = None
+        self._is_draining = False
         self._lock = threading.Lock()
         self.observing = Observing(
             lambda: self.settings.metrics,
@@ -204,7 +225,7 @@ class Services:
     def access(self) -> Access:
         """Who may ask for how much, by the settings in force; raises ConfigurationError."""
         settings = self.settings
-        with self._lock:
+        with self._access_lock:
             if self._access and self._access[0] == settings:
                 return self._access[1]
             if self._access:
@@ -224,15 +245,25 @@ class Services:
                 self._service.close()
                 self._service = None
             self._service = open_service(settings)
+            if self._is_draining:
+                self._service.drain()
             return self._service
 
     def start(self) -> None:
-        """Begin a lifespan; raises ConfigurationError, so that a server without a bucket does not start."""
+        """Begin a lifespan; raises ConfigurationError, so that a server without a bucket does not start.
+
+        The service opens a moment later, or when it is first asked for: the first /health comes before.
+        """
         self._settings = self._given or Settings()
+        configure_logging(self._settings.log_level, self._settings.log_format)
+        open_storages(self._settings)
         self._in_lifespan = True
+        self._is_draining = False
         self.access.start()
-        self.get()
         self.observing.start()
+        self._opening = threading.Timer(OPENING_SECONDS, self.get)
+        self._opening.daemon = True
+        self._opening.start()
 
     def _readings(self) -> dict[str, float]:
         service = self._service
@@ -240,13 +271,17 @@ class Services:
 
     def drain(self) -> None:
         """The process was told to stop: new downloads are refused."""
+        self._is_draining = True
         service = self._service
         if service:
             service.drain()
 
     def stop(self) -> None:
         """End a lifespan."""
-        with self._lock:
+        if self._opening:
+            self._opening.cancel()
+            self._opening.join()
+        with self._lock, self._access_lock:
             service, self._service = self._service, None
             opened, self._access = self._access, None
             self._in_lifespan = False

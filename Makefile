@@ -16,7 +16,7 @@ LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve check check-deployment format test rolling lock clean
+.PHONY: help demo serve check check-deployment format test rolling lambda lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,10 @@ test: $(DEV) ## all tests; ARGS="-k csv" for some
 
 rolling: $(DEV) ## restart two instances one by one behind nginx and HAProxy, under load; ROUNDS=10 for more
 	ROLLING_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --capture=no tests/server/rolling.py
+
+lambda: $(DEV) ## the service behind the real Lambda Web Adapter, which cargo builds once
+	LAMBDA_ADAPTER=$$(scripts/lambda-adapter.sh) && export LAMBDA_ADAPTER && \
+		$(BIN)/python -m pytest -m adapter tests/lambda_runtime $(ARGS)
 
 lock: $(DEV) ## pin the newest versions that pyproject.toml allows; LOCK_OPTIONS=--upgrade for all of them
 	$(LOCK) --output-file requirements.txt

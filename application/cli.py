@@ -7,17 +7,20 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from application import __version__, demo
+from application import __version__
 from application.errors import DownloadError
 from application.native import ObjectReader
 from application.observing import PROMETHEUS
-from application.planning import Plan, Request
 from application.service import Service, open_service
 from application.settings import Settings
 from application.spool import Reader
 from application.telemetry.logs import uvicorn_log_config
 from application.telemetry.metrics import shared_metrics
+
+if TYPE_CHECKING:
+    from application.planning import Plan
 
 READ_BYTES = 1 << 20
 # Above the 4 s for which the Lambda Web Adapter keeps its connections to the application.
@@ -84,6 +87,8 @@ def _count(text: str) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    from application import demo
+
     demo.make_demo(options.folder)
     os.environ["DATASET_BUCKET"] = options.folder.resolve().as_uri()
     os.environ.setdefault("ENVIRONMENT", "development")
@@ -124,6 +129,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    from application.planning import Request
+
     name, _, extension = options.download.rpartition(".")
     pairs = []
     for text in options.filters:
@@ -141,7 +148,7 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write(service: Service, plan: Plan, output: Path) -> int:
+def _write(service: Service, plan: "Plan", output: Path) -> int:
     """Write beside the output and rename when whole, so that no short file has its name."""
     handle, partial = tempfile.mkstemp(dir=output.absolute().parent, prefix=f".{output.name}.")
     try:

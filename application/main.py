@@ -28,7 +28,7 @@ from application.api.problems import (
     range_not_satisfiable,
 )
 from application.errors import DownloadError
-from application.service import Services
+from application.services import Services
 from application.settings import Settings
 from application.stopping import before_terminating
 

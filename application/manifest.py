@@ -1,13 +1,17 @@
 """What a download is, without its bytes: how many, their digest, and of which data; produced if need be."""
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from application.download import Downloads
 from application.native import ObjectReader
-from application.planning import Plan, Request
 from application.spool import Reader
+
+if TYPE_CHECKING:
+    from application.download import Downloads
+    from application.planning import Plan, Request
 
 READ_BYTES = 1 << 20
 # Parquet key-value metadata in either spelling.

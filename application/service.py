@@ -1,19 +1,16 @@
 """The parts of one running service, made from its settings; opened at first use, closed together."""
 
+from __future__ import annotations
+
 import resource
 import shutil
 import sys
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from application import __version__
-from application.access.access import Access, open_access
-from application.catalogue import Catalogue
-from application.download import Downloads
-from application.engine import Engine
 from application.errors import ConfigurationError
-from application.exports import Exports
-from application.observing import Observing
 from application.places import Places
 from application.production import Productions
 from application.settings import Settings
@@ -23,7 +20,14 @@ from application.storage.base import Storage
 from application.storage.invocation import SelfInvocation
 from application.telemetry import logger
 from application.telemetry.logs import configure_logging
-from application.telemetry.tracing import start_tracing, stop_tracing
+from application.telemetry.tracing import start_tracing
+
+if TYPE_CHECKING:
+    from application.catalogue import Catalogue
+    from application.download import Downloads
+    from application.engine import Engine
+    from application.exports import Exports
+    from application.storage.export import S3ExportStorage
 
 NO_BUCKET = (
     "DATASET_BUCKET is not set: name an S3 bucket (my-bucket or s3://my-bucket/prefix) or a folder (./data)."
@@ -65,20 +69,31 @@ class Service:
         self.engine.close()
 
 
-def open_service(settings: Settings) -> Service:
-    """Build a service; connects to nothing yet. Raises ConfigurationError."""
-    configure_logging(settings.log_level, settings.log_format)
+def open_storages(settings: Settings) -> tuple[Storage, S3ExportStorage | None]:
+    """Those that the settings name, of the datasets and of exports; raises ConfigurationError."""
     if not settings.dataset_bucket:
         raise ConfigurationError(NO_BUCKET)
     if settings.spool_dir and not settings.spool_dir.is_dir():
         raise ConfigurationError("SPOOL_DIR is not a folder: make it, or name another.")
-    storage = open_storage(
-        settings.dataset_bucket,
-        settings.dataset_prefix,
-        region=settings.aws_region,
-        profile=settings.aws_profile,
-        endpoint_url=settings.aws_endpoint_url,
-    )
+    place = {
+        "region": settings.aws_region,
+        "profile": settings.aws_profile,
+        "endpoint_url": settings.aws_endpoint_url,
+    }
+    storage = open_storage(settings.dataset_bucket, settings.dataset_prefix, **place)
+    store = open_export_storage(settings.export_bucket, **place) if settings.export_bucket else None
+    return storage, store
+
+
+def open_service(settings: Settings) -> Service:
+    """Build a service; connects to nothing yet. Raises ConfigurationError."""
+    # The engine and what writes the formats take longer to import than all else (docs/performance.md).
+    from application.catalogue import Catalogue
+    from application.download import Downloads
+    from application.engine import Engine
+
+    configure_logging(settings.log_level, settings.log_format)
+    storage, store = open_storages(settings)
     engine = Engine(
         storage,
         memory_limit=settings.duckdb_memory_limit,
@@ -111,7 +126,7 @@ def open_service(settings: Settings) -> Service:
         folder=settings.spool_dir,
     )
     _introduce(settings, storage, engine)
-    exports = _exports(settings, storage, downloads)
+    exports = _exports(settings, storage, store, downloads)
     return Service(settings, storage, engine, catalogue, productions, downloads, exports)
 
 
@@ -140,15 +155,13 @@ def _introduce(settings: Settings, storage: Storage, engine: Engine) -> None:
         logger.warning("spool: SPOOL_DIR is off, so WHOLE_RESULTS refuses results of more than 2 MiB")
 
 
-def _exports(settings: Settings, storage: Storage, downloads: Downloads) -> Exports | None:
-    if not settings.export_bucket:
+def _exports(
+    settings: Settings, storage: Storage, store: S3ExportStorage | None, downloads: Downloads
+) -> Exports | None:
+    from application.exports import Exports
+
+    if store is None:
         return None
-    store = open_export_storage(
-        settings.export_bucket,
-        region=settings.aws_region,
-        profile=settings.aws_profile,
-        endpoint_url=settings.aws_endpoint_url,
-    )
     # On Lambda nothing runs once the answer is out: there a call of its own makes the export.
     begin = SelfInvocation(settings.aws_lambda_function_name) if settings.aws_lambda_function_name else None
     logger.info("exports: %s", store.description)
@@ -162,106 +175,7 @@ def _quota(settings: Settings) -> int:
     return min(settings.spool_max_bytes, shutil.disk_usage(settings.spool_dir).total // 2)
 
 
-def _open_access(settings: Settings) -> Access:
-    return open_access(
-        settings.api_key.get_secret_value() if settings.api_key else None,
-        settings.trusted_proxies,
-        settings.rate_limit,
-        settings.rate_limit_storage.get_secret_value(),
-        settings.client_downloads,
-        on_lambda=settings.is_lambda,
-    )
-
-
 def _most_files() -> int:
     """Files that results may be kept in: half of what the process may open, which clients need too."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft // 2
-
-
-class Services:
-    """The application's service: one for its lifespan, or, where there is none, one for each settings read.
-
-    A TestClient without its context manager runs no lifespan, and the environment may be set after
-    the application was imported; so without a lifespan the settings are read for every request.
-    """
-
-    def __init__(self, settings: Settings | None) -> None:
-        self._given = settings
-        self._in_lifespan = False
-        self._settings: Settings | None = settings
-        self._service: Service | None = None
-        # Apart from the service: who may ask is known also where no bucket is set.
-        self._access: tuple[Settings, Access] | None = None
-        self._lock = threading.Lock()
-        self.observing = Observing(
-            lambda: self.settings.metrics,
-            lambda: self.settings.aws_lambda_function_name,
-            self._readings,
-        )
-
-    @property
-    def settings(self) -> Settings:
-        """The settings in force."""
-        if self._given:
-            return self._given
-        if self._settings is None or not self._in_lifespan:
-            self._settings = Settings()
-        return self._settings
-
-    @property
-    def access(self) -> Access:
-        """Who may ask for how much, by the settings in force; raises ConfigurationError."""
-        settings = self.settings
-        with self._lock:
-            if self._access and self._access[0] == settings:
-                return self._access[1]
-            if self._access:
-                self._access[1].close()
-                self._access = None
-            access = _open_access(settings)
-            self._access = settings, access
-            return access
-
-    def get(self) -> Service:
-        """The service for the settings in force; raises ConfigurationError."""
-        settings = self.settings
-        with self._lock:
-            if self._service and self._service.settings == settings:
-                return self._service
-            if self._service:
-                self._service.close()
-                self._service = None
-            self._service = open_service(settings)
-            return self._service
-
-    def start(self) -> None:
-        """Begin a lifespan; raises ConfigurationError, so that a server without a bucket does not start."""
-        self._settings = self._given or Settings()
-        self._in_lifespan = True
-        self.access.start()
-        self.get()
-        self.observing.start()
-
-    def _readings(self) -> dict[str, float]:
-        service = self._service
-        return service.readings() if service else {}
-
-    def drain(self) -> None:
-        """The process was told to stop: new downloads are refused."""
-        service = self._service
-        if service:
-            service.drain()
-
-    def stop(self) -> None:
-        """End a lifespan."""
-        with self._lock:
-            service, self._service = self._service, None
-            opened, self._access = self._access, None
-            self._in_lifespan = False
-        self.observing.stop()
-        if service:
-            service.close()
-            stop_tracing()
-        if opened:
-            opened[1].close()

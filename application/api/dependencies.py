@@ -1,7 +1,7 @@
 """One parameter of a handler, one parsed value."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import Depends
@@ -10,12 +10,14 @@ from starlette.requests import Request
 
 from application.compression import choose_coding
 from application.errors import ParameterProblem, QueryInvalid
-from application.formats import FORMATS
 from application.limits import Limits
-from application.planning import Plan
-from application.planning import Request as DownloadRequest
-from application.service import Service, Services
+from application.service import Service
+from application.services import Services
 from application.telemetry.facts import facts_of
+
+if TYPE_CHECKING:
+    from application.planning import Plan
+    from application.planning import Request as DownloadRequest
 
 MOST_PARAMETERS = 1000
 LONGEST_NAME = 100
@@ -26,8 +28,6 @@ async def observed(request: Request) -> None:
     facts, found = facts_of(request.scope), request.path_params
     facts.resource = request.scope["endpoint"].__name__
     facts.dataset = found.get("dataset", "")[:LONGEST_NAME] or None
-    if found.get("extension") in FORMATS:
-        facts.format = found["extension"]
 
 
 def services(request: Request) -> Services:
@@ -65,11 +65,17 @@ def parameters(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def download_request(request: Request, dataset: str, extension: str) -> DownloadRequest:
+def download_request(request: Request, dataset: str, extension: str) -> "DownloadRequest":
     """Path and query string as text; the coding by Accept-Encoding.
 
     Raises QueryInvalid and CodingUnacceptable.
     """
+    from application.formats import FORMATS
+    from application.planning import Request as DownloadRequest
+
+    if extension in FORMATS:
+        # One of a bounded set, as metrics need it.
+        facts_of(request.scope).format = extension
     coding = choose_coding(request.headers.get("accept-encoding"))
     return DownloadRequest(dataset, extension, parameters(request), coding)
 
@@ -96,22 +102,25 @@ def answer_limits(request: Request, deadline: LambdaDeadline) -> Limits | None:
 
 
 AnswerLimits = Annotated[Limits | None, Depends(answer_limits)]
-RequestedDownload = Annotated[DownloadRequest, Depends(download_request)]
+RequestedDownload = Annotated["DownloadRequest", Depends(download_request)]
 OfferedServices = Annotated[Services, Depends(services)]
 CurrentService = Annotated[Service, Depends(service)]
 
 
-def plan(current: CurrentService, requested: RequestedDownload) -> Plan:
+def plan(current: CurrentService, requested: RequestedDownload) -> "Plan":
     """The download asked for; in FastAPI's threads, so that slow storage takes none from the readers."""
     current.productions.check()
     return current.downloads.plan(requested)
 
 
-PlannedDownload = Annotated[Plan, Depends(plan)]
+PlannedDownload = Annotated["Plan", Depends(plan)]
 
 
-def manifest_request(request: Request, dataset: str) -> DownloadRequest:
+def manifest_request(request: Request, dataset: str) -> "DownloadRequest":
     """The uncoded download that a manifest is of; raises QueryInvalid unless `format` is there once."""
+    from application.formats import FORMATS
+    from application.planning import Request as DownloadRequest
+
     pairs = parameters(request)
     formats = [value for name, value in pairs if name == "format"]
     if len(formats) != 1 or not formats[0]:
@@ -120,13 +129,13 @@ def manifest_request(request: Request, dataset: str) -> DownloadRequest:
     return DownloadRequest(dataset, formats[0], tuple(pair for pair in pairs if pair[0] != "format"))
 
 
-RequestedManifest = Annotated[DownloadRequest, Depends(manifest_request)]
+RequestedManifest = Annotated["DownloadRequest", Depends(manifest_request)]
 
 
-def manifest_plan(current: CurrentService, requested: RequestedManifest) -> Plan:
+def manifest_plan(current: CurrentService, requested: RequestedManifest) -> "Plan":
     """The download that a manifest is of, planned; in FastAPI's threads, as a download's."""
     current.productions.check()
     return current.downloads.plan(requested)
 
 
-PlannedManifest = Annotated[Plan, Depends(manifest_plan)]
+PlannedManifest = Annotated["Plan", Depends(manifest_plan)]

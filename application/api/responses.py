@@ -1,9 +1,12 @@
 """A planned download as an ASGI response: when headers go out, how bytes follow, how it ends."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 from base64 import b64encode
 from email.utils import format_datetime
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
@@ -13,15 +16,17 @@ from starlette.types import Message, Receive, Scope, Send
 from application.api.conditional import Validators, is_not_modified, wanted_range
 from application.api.leaving import unless_gone
 from application.compression import IDENTITY
-from application.download import Downloads
 from application.errors import AnswerTooLarge, ClientStalled
-from application.exports import Exports
 from application.limits import Limits
 from application.models import Query
 from application.native import ObjectReader
-from application.planning import Plan, Request
 from application.spool import Reader
 from application.telemetry.facts import facts_of
+
+if TYPE_CHECKING:
+    from application.download import Downloads
+    from application.exports import Exports
+    from application.planning import Plan, Request
 
 # Read and sent in one piece: it is what a stalled client holds (docs/performance.md).
 PIECE_BYTES = 64 << 10
@@ -129,9 +134,10 @@ class DownloadResponse(Response):
             "Last-Modified": format_datetime(plan.dataset.last_modified, usegmt=True),
             "Cache-Control": f"public, max-age={self._max_age}",
             "Vary": "Accept-Encoding",
+            # On a 304 too: the Lambda adapter would add another, and caches take over what a 304 says.
+            "Content-Type": plan.format.media_type,
         }
         if status != 304:
-            headers["Content-Type"] = plan.format.media_type
             headers["Content-Disposition"] = f'attachment; filename="{plan.filename}"'
             headers["X-Content-Type-Options"] = "nosniff"
             if plan.coding != IDENTITY:

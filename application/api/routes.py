@@ -2,7 +2,7 @@
 
 import asyncio
 from email.utils import format_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
@@ -25,8 +25,10 @@ from application.api.dependencies import (
 from application.api.leaving import unless_gone
 from application.api.responses import DownloadResponse, redirect_response, shown_filters
 from application.manifest import make_manifest, manifest_e_tag
-from application.planning import Plan
 from application.telemetry.facts import facts_of
+
+if TYPE_CHECKING:
+    from application.planning import Plan
 
 SERVICE = "download-lambda"
 
@@ -145,7 +147,8 @@ async def manifest(
     facts.format, facts.filters = planned.format.extension, shown_filters(planned.query)
     validators = Validators(manifest_e_tag(planned), planned.dataset.last_modified)
     if is_not_modified(request.headers, validators):
-        return Response(status_code=304, headers=_manifest_headers(planned, max_age))
+        headers = _manifest_headers(planned, max_age)
+        return Response(status_code=304, headers=headers, media_type="application/json")
     if request.method == "HEAD":
         response = Response(headers=_manifest_headers(planned, max_age), media_type="application/json")
         # Nothing was made, so nobody knows it.
@@ -157,7 +160,7 @@ async def manifest(
     return JSONResponse(made.to_json(), headers=_manifest_headers(made.plan, max_age))
 
 
-def _manifest_headers(plan: Plan, max_age: int) -> dict[str, str]:
+def _manifest_headers(plan: "Plan", max_age: int) -> dict[str, str]:
     return {
         "ETag": f'"{manifest_e_tag(plan)}"',
         "Last-Modified": format_datetime(plan.dataset.last_modified, usegmt=True),

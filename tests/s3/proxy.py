@@ -28,6 +28,11 @@ class CountingProxy:
         """Let nothing through, without a word, once this many bytes have come back."""
         self._held_at = self.received + count
 
+    def release(self) -> None:
+        """Let everything through again."""
+        self._held_at = sys.maxsize
+        self.flowing.set()
+
     def close(self) -> None:
         """Take no more connections and end those that there are."""
         self.flowing.set()
@@ -41,7 +46,12 @@ class CountingProxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(self._target)
+                try:
+                    server = socket.create_connection(self._target)
+                except OSError:
+                    # The server is gone, and so is this connection.
+                    client.close()
+                    continue
                 self._open += [client, server]
                 for ends in ((client, server, False), (server, client, True)):
                     threading.Thread(target=self._pass_on, args=ends, daemon=True).start()

@@ -12,7 +12,7 @@ import httpx2
 import uvicorn
 
 from application.main import create_app
-from application.service import Services
+from application.services import Services
 from application.settings import Settings
 
 SECONDS = 15.0

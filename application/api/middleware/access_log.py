@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.api.problems import problem_code
-from application.service import Services
+from application.services import Services
 from application.telemetry.facts import (
     ABORTED,
     CANCELLED,

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from application.api.identity import api_key
 from application.api.middleware.paths import is_open
 from application.api.problems import problem_response, request_id
-from application.service import Services
+from application.services import Services
 
 # No scheme is registered for keys in a header of their own; a browser asks nobody for this one.
 CHALLENGE = 'ApiKey realm="download-lambda"'

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from application.access.addresses import Client, TrustedProxies
 from application.api.problems import download_error
 from application.errors import DownloadError
-from application.service import Services
+from application.services import Services
 
 LAMBDA_CONTEXT = "x-amzn-request-context"
 LAMBDA_PREFIX = b"x-amzn-"

@@ -10,7 +10,7 @@ from application.access.client_downloads import ClientDownloads
 from application.api.identity import identity
 from application.api.middleware.paths import is_download
 from application.api.problems import RETRY_SECONDS, problem_response, request_id
-from application.service import Services
+from application.services import Services
 
 # A client that has read the last byte asks again before the server has put everything away.
 TRIES, PAUSE_SECONDS = 6, 0.05

@@ -3,7 +3,7 @@
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from application.service import Services
+from application.services import Services
 
 EXPOSED = (
     "Accept-Ranges",

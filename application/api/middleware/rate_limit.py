@@ -10,7 +10,7 @@ from application.access.quotas import Limit, Quota
 from application.api.identity import identity
 from application.api.middleware.paths import is_counted
 from application.api.problems import problem_response, request_id
-from application.service import Services
+from application.services import Services
 
 
 class RateLimitMiddleware:

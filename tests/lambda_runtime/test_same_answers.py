@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 import httpx2
 import pytest
 
-from tests.lambda_runtime.conftest import Bucket
+from tests.lambda_runtime.conftest import Bucket, Starter
 from tests.lambda_runtime.function import Function, Image, free_port
 from tests.lambda_runtime.report import Table
 from tests.server.serving import SECONDS, Served, eventually
 
 pytestmark = pytest.mark.adapter
 
-# These are of one connection or of one moment.
-OWN_HEADERS = {"date", "server", "connection", "x-request-id"}
+# These are of one connection, or of one moment; a Function URL is HTTPS, and the others here are not.
+OWN_HEADERS = {"date", "server", "connection", "x-request-id", "strict-transport-security"}
 TAG = "{etag}"
 
 
@@ -157,7 +157,9 @@ def test_there_are_thirty_requests_and_more() -> None:
     assert len({(asked.method, asked.target, *asked.headers.items()) for asked in REQUESTS}) >= 30
 
 
-def test_the_adapter_finds_the_application_by_its_health(lambda_function: Function) -> None:
-    lambda_function.invoke("GET", "/health")
-    assert lambda_function.sandbox.api.extensions == ["lambda-adapter"]
-    assert '"GET /health HTTP/1.1" 200' in lambda_function.log
+def test_the_adapter_finds_the_application_by_its_health(start: Starter, bucket: Bucket) -> None:
+    with start({**bucket.settings(), "LOG_LEVEL": "DEBUG"}) as function:
+        answer = function.invoke("GET", "/sample.csv")
+        assert answer.headers["strict-transport-security"].startswith("max-age=")
+        assert function.sandbox.api.extensions == ["lambda-adapter"]
+        assert '"resource": "health"' in function.log

@@ -67,7 +67,6 @@ class Engine:
         self._database: duckdb.DuckDBPyConnection | None = None
         self._secret: object = None
         self.replacements = 0  # of spoiled databases, for the metrics
-        self.description = f"DuckDB {duckdb.__version__}, {threads} threads, {memory_limit}"
 
     def describe(self, objects: Sequence[ObjectMeta], schema: pa.Schema) -> tuple[Column, ...]:
         """The columns as the engine sees them, joined by position with the file's own Arrow schema.

@@ -7,7 +7,8 @@ import shutil
 import sys
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib.metadata import version
+from typing import TYPE_CHECKING, NamedTuple
 
 from application import __version__
 from application.errors import ConfigurationError
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
 NO_BUCKET = (
     "DATASET_BUCKET is not set: name an S3 bucket (my-bucket or s3://my-bucket/prefix) or a folder (./data)."
 )
+
+
+class Storages(NamedTuple):
+    """Where the datasets lie, and where exports go."""
+
+    datasets: Storage
+    exports: S3ExportStorage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +77,9 @@ class Service:
         self.engine.close()
 
 
-def open_storages(settings: Settings) -> tuple[Storage, S3ExportStorage | None]:
-    """Those that the settings name, of the datasets and of exports; raises ConfigurationError."""
+def open_storages(settings: Settings) -> Storages:
+    """Begin the log, and open the storages that the settings name; raises ConfigurationError."""
+    configure_logging(settings.log_level, settings.log_format)
     if not settings.dataset_bucket:
         raise ConfigurationError(NO_BUCKET)
     if settings.spool_dir and not settings.spool_dir.is_dir():
@@ -82,18 +91,21 @@ def open_storages(settings: Settings) -> tuple[Storage, S3ExportStorage | None]:
     }
     storage = open_storage(settings.dataset_bucket, settings.dataset_prefix, **place)
     store = open_export_storage(settings.export_bucket, **place) if settings.export_bucket else None
-    return storage, store
+    _introduce(settings, storage, store)
+    return Storages(storage, store)
 
 
-def open_service(settings: Settings) -> Service:
-    """Build a service; connects to nothing yet. Raises ConfigurationError."""
+def open_service(settings: Settings, storages: Storages | None = None) -> Service:
+    """Build a service, over storages that are open or those of the settings; connects to nothing yet.
+
+    Raises ConfigurationError.
+    """
     # The engine and what writes the formats take longer to import than all else (docs/performance.md).
     from application.catalogue import Catalogue
     from application.download import Downloads
     from application.engine import Engine
 
-    configure_logging(settings.log_level, settings.log_format)
-    storage, store = open_storages(settings)
+    storage, store = storages or open_storages(settings)
     engine = Engine(
         storage,
         memory_limit=settings.duckdb_memory_limit,
@@ -125,16 +137,19 @@ def open_service(settings: Settings) -> Service:
         threads=settings.duckdb_threads,
         folder=settings.spool_dir,
     )
-    _introduce(settings, storage, engine)
     exports = _exports(settings, storage, store, downloads)
     return Service(settings, storage, engine, catalogue, productions, downloads, exports)
 
 
-def _introduce(settings: Settings, storage: Storage, engine: Engine) -> None:
+def _introduce(settings: Settings, storage: Storage, store: S3ExportStorage | None) -> None:
     """The first lines of the log: what runs, over what, within which limits; then what to mind."""
     logger.info("service: download-lambda %s, %s", __version__, settings.environment)
     logger.info("bucket: %s", storage.description)
-    logger.info("engine: %s", engine.description)
+    if store:
+        logger.info("exports: %s", store.description)
+    # By its metadata: the engine itself is imported later.
+    threads, memory = settings.duckdb_threads, settings.duckdb_memory_limit
+    logger.info("engine: DuckDB %s, %d threads, %s", version("duckdb"), threads, memory)
     spool = settings.spool_dir
     keeps, most = settings.spool_max_result >> 20, _quota(settings) >> 20
     logger.info(
@@ -164,7 +179,6 @@ def _exports(
         return None
     # On Lambda nothing runs once the answer is out: there a call of its own makes the export.
     begin = SelfInvocation(settings.aws_lambda_function_name) if settings.aws_lambda_function_name else None
-    logger.info("exports: %s", store.description)
     return Exports(store, storage, downloads, settings.export_url_seconds, begin)
 
 

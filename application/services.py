@@ -4,9 +4,8 @@ import threading
 
 from application.access.access import Access, open_access
 from application.observing import Observing
-from application.service import Service, open_service, open_storages
+from application.service import Service, Storages, open_service, open_storages
 from application.settings import Settings
-from application.telemetry.logs import configure_logging
 from application.telemetry.tracing import stop_tracing
 
 # After the start: what the service imports would hold up the server's own beginning.
@@ -25,6 +24,7 @@ class Services:
         self._in_lifespan = False
         self._settings: Settings | None = settings
         self._service: Service | None = None
+        self._storages: Storages | None = None
         # Apart from the service: who may ask is known also where no bucket is set.
         self._access: tuple[Settings, Access] | None = None
         # Nor does one wait for the other, which takes some tenths of a second to open.
@@ -70,7 +70,7 @@ class Services:
             if self._service:
                 self._service.close()
                 self._service = None
-            self._service = open_service(settings)
+            self._service = open_service(settings, self._storages)
             if self._is_draining:
                 self._service.drain()
             return self._service
@@ -81,8 +81,7 @@ class Services:
         The service opens a moment later, or when it is first asked for: the first /health comes before.
         """
         self._settings = self._given or Settings()
-        configure_logging(self._settings.log_level, self._settings.log_format)
-        open_storages(self._settings)
+        self._storages = open_storages(self._settings)
         self._in_lifespan = True
         self._is_draining = False
         self.access.start()
@@ -110,11 +109,12 @@ class Services:
         with self._lock, self._access_lock:
             service, self._service = self._service, None
             opened, self._access = self._access, None
+            self._storages = None
             self._in_lifespan = False
         self.observing.stop()
         if service:
             service.close()
-            stop_tracing()
+        stop_tracing()
         if opened:
             opened[1].close()
 

@@ -41,8 +41,8 @@ format: $(DEV) ## rewrite what ruff can set right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: $(DEV) ## all tests; ARGS="-k csv" for some
-	$(BIN)/python -m pytest $(ARGS)
+test: $(DEV) ## all tests, a process for each core; ARGS="-k csv" for some
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 rolling: $(DEV) ## restart two instances one by one behind nginx and HAProxy, under load; ROUNDS=10 for more
 	ROLLING_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --capture=no tests/server/rolling.py

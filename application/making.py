@@ -1,8 +1,8 @@
 """One production: the rows of a plan through its encoder, and a compressor, onto a tape."""
 
-from contextlib import closing
 from dataclasses import dataclass, field
 
+from application.ahead import read_ahead
 from application.arrow import output_schema
 from application.cancellation import Cancellation
 from application.catalogue import Catalogue
@@ -50,7 +50,7 @@ class Making:
         # The opening bytes wait for the first rows, so that an early failure still gets a status.
         opening = encoder.start(output_schema(plan.dataset, plan.query))
         try:
-            with closing(self.engine.batches(plan.dataset, plan.query, self.cancellation)) as batches:
+            with read_ahead(self.engine.batches(plan.dataset, plan.query, self.cancellation)) as batches:
                 for batch in batches:
                     if batch.num_rows:
                         tape.rows += batch.num_rows

@@ -22,6 +22,7 @@ from application.errors import (
 from application.places import Places
 from application.production import Productions
 from application.spool import Reader, Tape
+from tests.spool.descriptors import descriptors
 
 SEGMENT = 4096
 WINDOW = 4 * SEGMENT
@@ -96,7 +97,7 @@ Maker = Callable[..., Productions]
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[Maker]:
-    before = descriptors()
+    before = descriptors(tmp_path)
     made: list[Productions] = []
 
     def make(
@@ -125,11 +126,7 @@ def house(tmp_path: Path) -> Iterator[Maker]:
     yield make
     for productions in made:
         productions.close()
-    until(lambda: descriptors() == before)
-
-
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+    until(lambda: descriptors(tmp_path) == before)
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -372,14 +369,14 @@ def test_the_quota_drops_the_oldest_unused(house: Maker) -> None:
     assert not is_kept(productions, "b")
 
 
-def test_small_results_are_kept_in_no_more_files_than_may_be_open(house: Maker) -> None:
+def test_small_results_are_kept_in_no_more_files_than_may_be_open(house: Maker, tmp_path: Path) -> None:
     productions = house(files=3)
-    before = descriptors()
+    before = descriptors(tmp_path)
     for number in range(20):
         read(productions, str(number), Work(b"small"))
         until(lambda: not productions._running)
     assert list(productions._tapes) == ["17", "18", "19"]
-    assert descriptors() - before == 3
+    assert descriptors(tmp_path) - before == 3
 
 
 def test_a_result_of_more_files_than_may_be_open_costs_no_other_its_place(house: Maker) -> None:
@@ -429,7 +426,7 @@ def test_without_a_folder_those_who_ask_at_the_same_time_share(house: Maker) -> 
 def test_a_tape_that_lost_its_start_is_freed_though_another_took_its_key(
     house: Maker, tmp_path: Path
 ) -> None:
-    before = descriptors()
+    before = descriptors(tmp_path)
     productions = house(keep=0)
     large = Work(b"l" * 100_000)
     first = productions.join("key", lambda: large)
@@ -440,7 +437,7 @@ def test_a_tape_that_lost_its_start_is_freed_though_another_took_its_key(
     rest(first)
     first.close()
     second.close()
-    until(lambda: descriptors() == before)
+    until(lambda: descriptors(tmp_path) == before)
 
 
 def test_a_production_whose_readers_left_is_not_counted_as_kept(house: Maker) -> None:

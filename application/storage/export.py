@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from application.errors import StorageUnavailable
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 # Parts of a multipart upload: S3 takes at most 10,000, so this is good for 160 GB.
 _PART_BYTES = 16 << 20
 _PARTS_AT_ONCE = 2
+# S3 may be silent for as long while it puts the parts together.
+_SILENCE = timedelta(seconds=30)
 
 
 class S3ExportStorage(S3Storage):
     """An S3 storage that can be written to."""
 
-    _checksum = "SHA256"
+    _writer: "S3Store | None" = None
 
     def write(self, path: str, pieces: Iterator[bytes], attributes: Mapping[str, str]) -> None:
         """Write an object of these pieces with HTTP headers as attributes; it is there only if all came.
@@ -97,7 +100,11 @@ class S3ExportStorage(S3Storage):
     def _writable(self, path: str) -> "S3Store":
         if not is_plain(path):
             raise ValueError(f"{path!r} is no plain path")
-        return self._open()
+        self._provider.get()
+        with self._lock:
+            if self._writer is None:
+                self._writer = self._make(_SILENCE, "SHA256")
+            return self._writer
 
 
 @contextmanager

@@ -23,14 +23,12 @@ if TYPE_CHECKING:
 _RANGE = 8 * CHUNK
 _PROOF_SECONDS = 60.0
 _SILENCE = timedelta(seconds=5)
+_WHOLE_REQUEST = timedelta(seconds=60)
 _LAST_RETRY = timedelta(seconds=8)
 
 
 class S3Storage:
     """The objects of a bucket under a root prefix; its client is made at first use, in any thread."""
-
-    # By which S3 compares what is written to it; nothing is, by this class.
-    _checksum: str | None = None
 
     def __init__(
         self, bucket: str, root: str, *, region: str | None, profile: str | None, endpoint_url: str | None
@@ -138,7 +136,8 @@ class S3Storage:
                 self._store = self._make()
             return self._store
 
-    def _make(self) -> "S3Store":
+    def _make(self, silence: timedelta | None = None, checksum: str | None = None) -> "S3Store":
+        """A client that gives up on a server that is silent for so long; by a checksum it compares writes."""
         from obstore.store import S3Store
 
         host = f"{self._bucket}.{self._host}" if self._virtual else self._host
@@ -152,12 +151,12 @@ class S3Storage:
             virtual_hosted_style_request=self._virtual,
             skip_signature=False,
             credential_provider=self._provider,
-            config={"checksum_algorithm": self._checksum} if self._checksum else None,
+            config={"checksum_algorithm": checksum} if checksum else None,
             client_options={
                 "allow_http": self._scheme == "http",
                 "connect_timeout": _SILENCE,
-                "read_timeout": _SILENCE,
-                "timeout": timedelta(seconds=60),
+                "read_timeout": silence or _SILENCE,
+                "timeout": _WHOLE_REQUEST,
             },
             # A silent server costs two attempts of five seconds: no retry begins after eight.
             retry_config={

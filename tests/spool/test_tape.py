@@ -1,7 +1,6 @@
 """Tapes: what readers get while bytes are written, what holds the producer, and what is freed when."""
 
 import asyncio
-import gc
 import os
 import sys
 import threading
@@ -15,6 +14,7 @@ import pytest
 from application.errors import DownloadError, EngineFailed, ProductionCancelled
 from application.spool import Reader, Tape
 from application.spool.segments import FileSegment, MemorySegment
+from tests.spool.descriptors import descriptors
 
 SEGMENT = 4096
 WINDOW = 4 * SEGMENT
@@ -38,16 +38,10 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
 
 
 @pytest.fixture
-def no_descriptor_left() -> Iterator[None]:
-    before = descriptors()
+def no_descriptor_left(tmp_path: Path) -> Iterator[None]:
+    before = descriptors(tmp_path)
     yield
-    assert descriptors() == before
-
-
-def descriptors() -> int:
-    # What other tests left to the collector is not to be closed between two looks.
-    gc.collect()
-    return len(list(Path("/proc/self/fd").iterdir()))
+    assert descriptors(tmp_path) == before
 
 
 def nothing() -> None:
@@ -188,20 +182,20 @@ def test_a_slow_reader_holds_the_producer_a_window_ahead(
 
 
 def test_what_all_have_read_is_freed_and_no_new_reader_is_taken(tmp_path: Path) -> None:
-    before = descriptors()
+    before = descriptors(tmp_path)
     tape = Tape(tmp_path, 0, nothing)
     reader = opened(tape)
     producer = started(lambda: produce(tape))
     most = 0
     while reader.read_blocking(100):
-        most = max(most, descriptors() - before)
+        most = max(most, descriptors(tmp_path) - before)
     assert ended(producer)
     # A window, the segment that the reader is in, and the one that is written.
     assert 0 < most <= WINDOW // SEGMENT + 2
     assert tape.open() is None
     reader.close()
     tape.close()
-    assert descriptors() == before
+    assert descriptors(tmp_path) == before
 
 
 @pytest.mark.parametrize("keep", [SEGMENT * 8, SEGMENT * 8 - 1, SEGMENT * 8 + 1, WINDOW, 1])
@@ -311,7 +305,7 @@ def test_a_failure_comes_before_the_bytes_that_were_written(folder: Path | None)
 
 
 def test_a_stopped_tape_fails_its_readers_and_frees_its_files_with_the_producer(tmp_path: Path) -> None:
-    before = descriptors()
+    before = descriptors(tmp_path)
     tape = Tape(tmp_path, 0, nothing)
     reader = opened(tape)
     producer = started(lambda: produce(tape))
@@ -324,19 +318,19 @@ def test_a_stopped_tape_fails_its_readers_and_frees_its_files_with_the_producer(
     with pytest.raises(EngineFailed, match="stopped"):
         reader.read_blocking(1)
     reader.close()
-    assert descriptors() == before
+    assert descriptors(tmp_path) == before
 
 
 def test_a_tape_closes_no_file_that_its_producer_may_still_write(tmp_path: Path) -> None:
-    before = descriptors()
+    before = descriptors(tmp_path)
     tape = Tape(tmp_path, len(BYTES), nothing)
     reader = opened(tape)
     tape.write(b"x")
     reader.close()
     tape.close()
-    assert descriptors() == before + 1
+    assert descriptors(tmp_path) == before + 1
     tape.fail(ProductionCancelled("gone"))
-    assert descriptors() == before
+    assert descriptors(tmp_path) == before
 
 
 def test_bytes_and_an_end_that_come_while_a_reader_looks_are_not_missed(folder: Path | None) -> None:

@@ -50,9 +50,19 @@ def test_what_is_written_by_others_reaches_scripts_as_data_only(file: Path) -> N
 
 
 def test_a_deployment_is_never_cancelled_halfway() -> None:
-    for name in ("deploy", "rollback"):
-        concurrency = read(ROOT / f".github/workflows/{name}.yml")["concurrency"]
-        assert concurrency == {"group": "deploy", "cancel-in-progress": False}
+    deploy = read(ROOT / ".github/workflows/deploy.yml")
+    assert deploy["concurrency"] == {"group": "deploy", "cancel-in-progress": False}
+    for name in ("staging", "production"):
+        assert deploy["jobs"][name]["concurrency"] == {"group": f"deploy-{name}", "cancel-in-progress": False}
+
+
+def test_a_rollback_waits_for_a_deployment_to_its_own_environment_alone() -> None:
+    rollback = read(ROOT / ".github/workflows/rollback.yml")
+    assert "concurrency" not in rollback
+    assert rollback["jobs"]["rollback"]["concurrency"] == {
+        "group": "deploy-${{ inputs.environment }}",
+        "cancel-in-progress": False,
+    }
 
 
 def test_production_gets_the_digest_that_staging_proved_after_it_did() -> None:

@@ -5,6 +5,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+docker buildx version > /dev/null 2>&1 || { echo "docker with its buildx plugin is needed." >&2; exit 2; }
+
 repository=${1:-download-lambda}
 platform=${PLATFORM:-linux/amd64}
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' application/__init__.py)

@@ -312,6 +312,7 @@ def docker(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Runs build-docker.sh in a clean clone's likeness with a program that plays `docker`."""
     for name, body in {
         "docker": """\
+            [[ $* != "buildx version" ]] || exit "${BUILDX:-0}"
             printf '%s\\n' "$*" >> "$PLAYED/docker-calls"
             while [[ $# -gt 0 ]]; do
                 [[ $1 != --metadata-file ]] || printf '{"containerimage.digest": "sha256:%064d"}' 7 > "$2"
@@ -343,6 +344,13 @@ def test_a_build_is_tagged_by_version_and_commit(docker: Callable[..., object], 
     assert f"--tag download-lambda:0123456789ab --tag download-lambda:{__version__} --load ." in told
     assert "--provenance=false" in told
     assert "docker run --rm --read-only" in done.stdout  # type: ignore[attr-defined]
+
+
+def test_without_buildx_it_says_what_is_needed(docker: Callable[..., object], tmp_path: Path) -> None:
+    done = docker(BUILDX="1")
+    assert (done.returncode, done.stdout) == (2, "")  # type: ignore[attr-defined]
+    assert done.stderr == "docker with its buildx plugin is needed.\n"  # type: ignore[attr-defined]
+    assert not (tmp_path / "docker-calls").exists()
 
 
 def test_a_push_tells_the_digest_and_has_the_commits_tag_alone(

@@ -1,5 +1,6 @@
 terraform {
-  required_version = ">= 1.9, < 2"
+  # use_lockfile came with 1.10.
+  required_version = ">= 1.10, < 2"
 
   required_providers {
     aws = {

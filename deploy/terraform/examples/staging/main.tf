@@ -1,6 +1,6 @@
 # Staging: the images' repository, a function with a public URL, and the role that builds and deploys.
 #
-#   terraform apply -target=module.registry
+#   terraform apply -target=module.registry -var image_digest=none
 #   PUSH=1 scripts/build-docker.sh ACCOUNT.dkr.ecr.REGION.amazonaws.com/download-lambda
 #   terraform apply -var image_digest=sha256:…
 

@@ -36,7 +36,8 @@ data "aws_iam_policy_document" "function" {
     actions   = ["s3:ListBucket"]
     resources = [local.bucket_arn]
 
-    # IfExists: a HEAD of an object that is not there has no prefix, and would be a 403 in place of a 404.
+    # IfExists: a HEAD of an object that is not there has no prefix, and would be a 403 in place of a 404. The price:
+    # a listing without a prefix is allowed as well.
     condition {
       test     = "StringLikeIfExists"
       variable = "s3:prefix"

@@ -13,7 +13,9 @@ version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' application/__init__.py)
 commit=$(git rev-parse HEAD)
 revision=$commit
 tag=${commit:0:12}
-if [[ -n $(git status --porcelain) ]]; then
+# What .dockerignore lets in. Other files, such as terraform init's, are not in the image.
+mapfile -t parts < <(sed -n 's/^!//p' .dockerignore)
+if [[ -n $(git status --porcelain -- Dockerfile .dockerignore "${parts[@]}") ]]; then
     [[ -z ${PUSH:-} ]] || { echo "Commit first: what is pushed must be what the commit says." >&2; exit 2; }
     revision+=-modified tag+=-modified
 fi

@@ -322,7 +322,7 @@ def docker(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
         "git": """\
             case $1 in
                 rev-parse) echo 0123456789abcdef0123456789abcdef01234567 ;;
-                status) printf '%s' "$CHANGES" ;;
+                status) printf '%s' "$CHANGES"; printf '%s' "$*" > "$PLAYED/status" ;;
             esac
             """,
     }.items():
@@ -369,3 +369,9 @@ def test_what_is_not_committed_is_marked_and_never_pushed(
     assert not (tmp_path / "docker-calls").exists()
     docker(CHANGES=" M Dockerfile")
     assert "download-lambda:0123456789ab-modified" in (tmp_path / "docker-calls").read_text()
+
+
+def test_what_is_not_in_the_image_may_change(docker: Callable[..., object], tmp_path: Path) -> None:
+    docker()
+    looked_at = (tmp_path / "status").read_text().partition(" -- ")[2]
+    assert looked_at == "Dockerfile .dockerignore application requirements.txt scripts/slim.py"

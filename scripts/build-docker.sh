@@ -14,8 +14,8 @@ commit=$(git rev-parse HEAD)
 revision=$commit
 tag=${commit:0:12}
 # What .dockerignore lets in. Other files, such as terraform init's, are not in the image.
-mapfile -t parts < <(sed -n 's/^!//p' .dockerignore)
-if [[ -n $(git status --porcelain -- Dockerfile .dockerignore "${parts[@]}") ]]; then
+changes=$(sed -n 's/^!//p' .dockerignore | xargs git status --porcelain -- Dockerfile .dockerignore)
+if [[ -n $changes ]]; then
     [[ -z ${PUSH:-} ]] || { echo "Commit first: what is pushed must be what the commit says." >&2; exit 2; }
     revision+=-modified tag+=-modified
 fi

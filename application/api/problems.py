@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from application import errors
 from application.telemetry import logger
-from application.telemetry.facts import facts_of
+from application.telemetry.facts import PENDING, facts_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
@@ -42,7 +42,7 @@ PROBLEMS: dict[type[errors.DownloadError], Problem] = {
     errors.EngineFailed: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "engine-failed"),
     errors.Busy: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "busy", retry=True),
     errors.ResultTooLarge: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "result-too-large"),
-    errors.ExportPending: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "export-pending", retry=True),
+    errors.ExportPending: Problem(HTTPStatus.SERVICE_UNAVAILABLE, PENDING, retry=True),
     errors.ExportFailed: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "export-failed"),
     errors.SpoolFull: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "spool-full", retry=True),
     errors.DeadlineExceeded: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "deadline-exceeded"),

@@ -13,6 +13,8 @@ ABORTED = "aborted"
 
 # What is shown of a path, which a client may make as long as it likes.
 LONGEST_PATH = 200
+# A 503 that is no failure: the client is to ask again until the export is there.
+PENDING = "export-pending"
 # Handlers that only say how the service is.
 PROBES = frozenset({"health", "ready", "metrics"})
 _STATE = "facts"
@@ -49,8 +51,9 @@ class RequestFacts:
 
     @property
     def is_failure(self) -> bool:
-        """True where the fault is ours: a 5xx, or a response that broke off."""
-        return self.outcome == ABORTED or (self.outcome == REFUSED and (self.status or 500) >= 500)
+        """True where the fault is ours: a 5xx, or a response that broke off; not that an export is made."""
+        is_refusal = self.outcome == REFUSED and self.code != PENDING
+        return self.outcome == ABORTED or (is_refusal and (self.status or 500) >= 500)
 
     def fields(self) -> dict[str, Any]:
         """The access line."""

@@ -14,10 +14,12 @@ import pytest
 from application.api.middleware.cors import EXPOSED
 from application.exports import STALE_SECONDS
 from application.settings import Settings
+from application.telemetry.emf import NAMESPACE, UNITS
 from tests.deployment.terraform import MODULES, ROOT, blocks, locals_of, names, text
 
 SERVICE = ROOT / "modules" / "service"
 by_module = pytest.mark.parametrize("module", MODULES, ids=lambda folder: folder.name)
+ALARM = "aws_cloudwatch_metric_alarm"
 MEBIBYTE = 1 << 20
 
 
@@ -149,11 +151,19 @@ def test_the_function_may_do_what_it_does_and_no_more() -> None:
 
 
 def test_every_alarm_tells_somebody_and_keeps_still_without_data() -> None:
-    alarms = [block for block in blocks(SERVICE) if block.words[1:2] == ("aws_cloudwatch_metric_alarm",)]
-    assert {block.words[2] for block in alarms} == {"function", "aborted", "memory"}
+    alarms = [block for block in blocks(SERVICE) if block.words[1:2] == (ALARM,)]
+    assert {block.words[2] for block in alarms} == {"function", "service", "memory"}
     for block in alarms:
         assert block.arguments["alarm_actions"] == block.arguments["ok_actions"] == "var.alarm_topic_arns"
         assert block.arguments["treat_missing_data"] == '"notBreaching"'
+
+
+def test_the_services_own_alarms_are_about_metrics_that_it_has() -> None:
+    (alarm,) = (block for block in blocks(SERVICE) if block.words[1:] == (ALARM, "service"))
+    assert alarm.arguments["namespace"] == f'"{NAMESPACE}"'
+    watched = re.findall(r"^\s*(\w+)\s+= \{", locals_of(SERVICE)["own_alarms"], re.M)
+    assert watched
+    assert set(watched) <= UNITS.keys()
 
 
 Evaluate = Callable[..., Any]

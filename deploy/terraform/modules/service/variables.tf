@@ -168,7 +168,7 @@ variable "cdn_zstd" {
 }
 
 variable "cdn_origin_seconds" {
-  description = "How long CloudFront waits for the first byte: 60 goes everywhere; accounts may have up to 180, or a quota of their own."
+  description = "How long CloudFront waits for the first byte: 1 to 120, and more with a quota of your own."
   type        = number
   default     = 60
 }

@@ -1,5 +1,7 @@
 """Hearing SIGTERM first: uvicorn tells the application of it last, when every response has ended."""
 
+import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -24,7 +26,15 @@ def before_terminating(call: Callable[[], None]) -> Iterator[None]:
             signal.raise_signal(number)
 
     signal.signal(signal.SIGTERM, handle)
+    if parent := multiprocessing.parent_process():
+        # A worker whose supervisor was killed would hold the address, and nobody could start anew.
+        threading.Thread(target=_end_after, args=(parent.join,), name="parent", daemon=True).start()
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _end_after(wait: Callable[[], None]) -> None:
+    wait()
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -108,6 +108,26 @@ def test_at_a_stop_every_download_of_every_worker_finishes(folder: Path) -> None
         assert sum("Application shutdown complete" in line for line in server.lines) == 2
 
 
+def test_workers_finish_and_end_when_their_parent_is_killed(folder: Path) -> None:
+    with running(folder, workers=2) as server:
+        workers = server.workers()
+        try:
+            with httpx2.stream(
+                "GET", f"{server.url}/large.json", headers={"accept-encoding": "identity"}, timeout=SECONDS
+            ) as response:
+                pieces = response.iter_raw()
+                next(pieces)
+                server.process.kill()
+                assert eventually(lambda: refuses(server.port))
+                for last in pieces:
+                    end = last
+            assert end.endswith(b"]")
+            assert eventually(lambda: not any(map(_lives, workers)))
+        finally:
+            for worker in filter(_lives, workers):
+                os.kill(worker, signal.SIGKILL)
+
+
 def test_workers_that_cannot_start_end_the_command(tmp_path: Path) -> None:
     with (
         pytest.raises(AssertionError, match="SPOOL_DIR is not a folder"),

@@ -6,18 +6,16 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from limits import parse_many
 
 from application.access.counters import Counters
 from application.access.quotas import Limit, Quota, Verdict
+from application.access.redis_counters import RedisCounters
 from application.errors import ConfigurationError
 from application.telemetry import logger
-
-if TYPE_CHECKING:
-    from limits.storage import RedisStorage
 
 MEMORY = "memory"
 SCHEMES = ("redis", "rediss")
@@ -47,7 +45,7 @@ class RateLimiter:
     own, for one of asyncio's would belong to the event loop that first used it.
     """
 
-    def __init__(self, limits: Sequence[Limit], redis: "RedisStorage | None") -> None:
+    def __init__(self, limits: Sequence[Limit], redis: RedisCounters | None) -> None:
         # Shortest first: what it refuses is not counted by the longer ones.
         self.limits = tuple(sorted(limits, key=lambda limit: limit.seconds))
         self._memory = Counters()
@@ -80,7 +78,7 @@ class RateLimiter:
         """Let the connections and threads go."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self._redis is not None:
-            self._redis.storage.close()
+            self._redis.close()
 
     def _count(self, storage: Counting, client: str) -> Verdict:
         quotas = []
@@ -150,7 +148,7 @@ def _parse_limits(text: str) -> list[Limit]:
     ]
 
 
-def _open_redis(url: str) -> "RedisStorage":
+def _open_redis(url: str) -> RedisCounters:
     refused = ConfigurationError(
         "RATE_LIMIT_STORAGE is not understood: write memory, redis://HOST:6379/0, or rediss:// and "
         "the same for TLS; a user and a password go before HOST, percent-encoded."
@@ -176,7 +174,7 @@ def _open_redis(url: str) -> "RedisStorage":
         "client_name": "download-lambda",
     }
     try:
-        return RedisStorage(url, key_prefix="download-lambda", **options)
+        return RedisCounters(RedisStorage(url, key_prefix="download-lambda", **options))
     except ValueError:
         # Its text may hold a part of the URL.
         raise refused from None

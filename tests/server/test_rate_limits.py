@@ -62,6 +62,17 @@ def test_many_requests_at_the_same_time_are_counted_exactly(folder: Path, redis:
     assert sorted(found) == [200] * 20 + [429] * 20
 
 
+def test_who_waits_as_long_as_told_may_ask_again(redis: RedisServer) -> None:
+    limiter = open_limiter("1/5second", redis.url)
+    assert asyncio.run(limiter.hit("somebody")).is_allowed
+    # Redis's own seconds would be rounded down here.
+    time.sleep(0.7)
+    refused = asyncio.run(limiter.hit("somebody"))
+    assert not refused.is_allowed
+    assert refused.quotas[-1].reset_seconds == 5
+    limiter.close()
+
+
 def test_without_a_lifespan_each_event_loop_counts_in_the_same_redis(
     folder: Path, redis: RedisServer
 ) -> None:

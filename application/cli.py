@@ -14,7 +14,7 @@ from application.errors import DownloadError
 from application.native import ObjectReader
 from application.observing import PROMETHEUS
 from application.service import Service, open_service
-from application.settings import Settings
+from application.settings import read_settings
 from application.spool import Reader
 from application.telemetry.logs import uvicorn_log_config
 from application.telemetry.metrics import shared_metrics
@@ -105,7 +105,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     from application import workers
 
-    settings = Settings()
+    settings = read_settings()
     config = uvicorn.Config(
         "application.main:app",
         host=options.host,
@@ -139,7 +139,7 @@ def _export(options: argparse.Namespace) -> int:
             print(f"download-lambda: {text!r} is not PARAMETER=VALUE", file=sys.stderr)
             return 2
         pairs.append((parameter, value))
-    with closing(open_service(Settings())) as service:
+    with closing(open_service(read_settings())) as service:
         plan = service.downloads.plan(Request(name, extension, tuple(pairs)))
         size = _write(service, plan, options.output)
     if plan.query.missing:

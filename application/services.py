@@ -5,7 +5,7 @@ import threading
 from application.access.access import Access, open_access
 from application.observing import Observing
 from application.service import Service, Storages, open_service, open_storages
-from application.settings import Settings
+from application.settings import Settings, read_settings
 from application.telemetry.tracing import stop_tracing
 
 # After the start: what the service imports would hold up the server's own beginning.
@@ -44,7 +44,7 @@ class Services:
         if self._given:
             return self._given
         if self._settings is None or not self._in_lifespan:
-            self._settings = Settings()
+            self._settings = read_settings()
         return self._settings
 
     @property
@@ -80,7 +80,7 @@ class Services:
 
         The service opens a moment later, or when it is first asked for: the first /health comes before.
         """
-        self._settings = self._given or Settings()
+        self._settings = self._given or read_settings()
         self._storages = open_storages(self._settings)
         self._in_lifespan = True
         self._is_draining = False

@@ -6,14 +6,29 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from application.errors import ConfigurationError
 
 MEBIBYTE = 1 << 20
 # What a streamed response of Lambda's may have, whichever megabyte is meant.
 LAMBDA_BYTES = 200_000_000
 
 ByteSize = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$")]
+
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
 
 
 def _on_lambda() -> bool:
@@ -59,7 +74,7 @@ class Settings(BaseSettings):
     export_bucket: str | None = None
     export_url_seconds: int = Field(default=3600, ge=1, le=604800)
     aws_lambda_function_name: str | None = None
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
     log_format: Literal["text", "json"] = Field(default_factory=lambda: "json" if _on_lambda() else "text")
     metrics: Literal["off", "prometheus", "emf"] = Field(
         default_factory=lambda: "emf" if _on_lambda() else "off"
@@ -90,3 +105,12 @@ class Settings(BaseSettings):
     def is_development(self) -> bool:
         """True where the interactive API pages are shown."""
         return self.environment.lower() == "development"
+
+
+def read_settings() -> Settings:
+    """The environment's; raises ConfigurationError, which names the variables that are not understood."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors(include_url=False)]
+        raise ConfigurationError(f"These settings are not understood: {'; '.join(wrong)}.") from None

@@ -47,6 +47,24 @@ def test_a_failed_export_says_why_and_leaves_nothing(
     assert [path.name for path in folder.iterdir()] == ["dataset"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("METRICS", "all"), ("CACHE_MAX_AGE", "-1"), ("LOG_LEVEL", "loud")]
+)
+@pytest.mark.parametrize("command", [["serve"], ["export", "trees.csv", "-o", "out.csv"]])
+def test_a_setting_that_is_not_understood_is_named_in_one_line(
+    command: list[str],
+    name: str,
+    value: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert main(command) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"download-lambda: These settings are not understood: {name}: Input should be")
+
+
 def test_an_export_that_breaks_midway_keeps_the_old_file(folder: Path) -> None:
     path = folder / "dataset" / "trees.parquet"
     body = bytearray(path.read_bytes())

@@ -102,6 +102,16 @@ def test_without_a_bucket_requests_are_told_and_health_answers() -> None:
     client.close()
 
 
+def test_a_setting_that_is_not_understood_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CACHE_MAX_AGE", "an-hour")
+    client = TestClient(app)
+    response = client.get("/test-dataset.csv")
+    assert (response.status_code, response.json()["code"]) == (503, "not-configured")
+    assert "CACHE_MAX_AGE" in response.json()["detail"]
+    assert "an-hour" not in response.text
+    client.close()
+
+
 def test_without_a_bucket_a_lifespan_does_not_begin() -> None:
     with pytest.raises(Exception, match="DATASET_BUCKET is not set"), TestClient(app):
         pass

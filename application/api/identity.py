@@ -8,12 +8,14 @@ from application.access.addresses import Client
 from application.access.keys import ApiKeys
 
 HEADER = "x-api-key"
+# No part of a value by RFC 9110, but llhttp leaves those at its end.
+BLANKS = " \t"
 
 
 def api_key(scope: Scope, keys: ApiKeys) -> str | None:
     """The name of the one good key of a request, which tells nothing of the key itself, or None."""
     given = Headers(scope=scope).getlist(HEADER)
-    return keys.find(given[0].encode("latin-1")) if len(given) == 1 else None
+    return keys.find(given[0].strip(BLANKS).encode("latin-1")) if len(given) == 1 else None
 
 
 def identity(scope: Scope, access: Access) -> str:

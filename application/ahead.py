@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ class _End:
 
 
 @contextmanager
-def read_ahead(items: Generator[Item]) -> Iterator[Iterator[Item]]:
+def read_ahead(items: Generator[Item], stop: Callable[[], None]) -> Iterator[Iterator[Item]]:
     """The same items: one waits, and one is being made, while another is used.
 
-    At the block's end the generator is closed in the thread that ran it; the block waits for the item in
-    the making, which whoever made the generator may hasten.
+    At the block's end the generator is closed in the thread that ran it. Where the block fails, ``stop`` is
+    called first, which ends the making of an item that nobody waits for.
     """
     made: queue.Queue[_Made[Item] | _End] = queue.Queue(1)
     over = threading.Event()
@@ -57,6 +57,9 @@ def read_ahead(items: Generator[Item]) -> Iterator[Iterator[Item]]:
     thread.start()
     try:
         yield taken()
+    except BaseException:
+        stop()
+        raise
     finally:
         over.set()
         while thread.is_alive():

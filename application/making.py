@@ -50,7 +50,8 @@ class Making:
         # The opening bytes wait for the first rows, so that an early failure still gets a status.
         opening = encoder.start(output_schema(plan.dataset, plan.query))
         try:
-            with read_ahead(self.engine.batches(plan.dataset, plan.query, self.cancellation)) as batches:
+            rows = self.engine.batches(plan.dataset, plan.query, self.cancellation)
+            with read_ahead(rows, self.cancellation.set) as batches:
                 for batch in batches:
                     if batch.num_rows:
                         tape.rows += batch.num_rows

@@ -47,22 +47,21 @@ def test_a_failed_export_says_why_and_leaves_nothing(
     assert [path.name for path in folder.iterdir()] == ["dataset"]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("METRICS", "all"), ("CACHE_MAX_AGE", "-1"), ("LOG_LEVEL", "loud")]
-)
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("setting", [("METRICS", "all"), ("CACHE_MAX_AGE", "-1"), ("LOG_LEVEL", "loud")])
 @pytest.mark.parametrize("command", [["serve"], ["export", "trees.csv", "-o", "out.csv"]])
 def test_a_setting_that_is_not_understood_is_named_in_one_line(
     command: list[str],
-    name: str,
-    value: str,
-    folder: Path,
+    setting: tuple[str, str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv(name, value)
+    monkeypatch.setenv(*setting)
     assert main(command) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"download-lambda: These settings are not understood: {name}: Input should be")
+    assert line.startswith(
+        f"download-lambda: These settings are not understood: {setting[0]}: Input should be"
+    )
 
 
 def test_an_export_that_breaks_midway_keeps_the_old_file(folder: Path) -> None:

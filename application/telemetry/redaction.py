@@ -18,7 +18,11 @@ _PARAMETERS = (
     r"|(?:x-)?api[-_]?key|(?:access_?|session_?|security_?)?token|password|secret"
 )
 _HEADERS = r"(?:proxy-)?authorization|x-api-key|x-amz-security-token|cookie"
-_ELEMENTS = r"AWSAccessKeyId|SignatureProvided|StringToSign(?:Bytes)?|CanonicalRequest(?:Bytes)?"
+_CREDENTIALS = r"authorization|(?:aws_)?secret_?access_?key|(?:aws_)?session_?token"
+_ELEMENTS = (
+    r"AWSAccessKeyId|SignatureProvided|StringToSign(?:Bytes)?|CanonicalRequest(?:Bytes)?"
+    r"|SecretAccessKey|SessionToken"
+)
 _PATTERNS = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
@@ -29,11 +33,16 @@ _PATTERNS = tuple(
             rf"\b({_HEADERS})(['\"]?\s*[:,]\s*(?:b?['\"])?)(?:(?:bearer|basic|aws4-hmac-sha256)\s+)?[^\s'\",]+",
             rf"\1\2{HIDDEN}",
         ),
-        # A user in a URL.
-        (r"\b([a-z][a-z0-9+.-]*://)[^/\s@'\"]*@", rf"\1{HIDDEN}@"),
+        # Credentials, as JSON and in files of settings.
+        (
+            rf"\b({_CREDENTIALS})(['\"]?\s*[:=]\s*['\"]?)(?:(?:bearer|basic)\s+)?[^\s'\",&]+",
+            rf"\1\2{HIDDEN}",
+        ),
+        # A user in a URL; a longer scheme would be looked for from each of its dots.
+        (r"\b([a-z][a-z0-9+.-]{0,30}://)[^/\s@'\"]*@", rf"\1{HIDDEN}@"),
         # DuckDB's CREATE SECRET, which its syntax errors show.
         (r"\b(KEY_ID|SECRET|SESSION_TOKEN)(\s+)'(?:[^']|'')*'", rf"\1\2'{HIDDEN}'"),
-        # What S3 answers to a wrong signature.
+        # What S3 answers to a wrong signature, and STS to a right one.
         (rf"<({_ELEMENTS})>[^<]*<", rf"<\1>{HIDDEN}<"),
         (r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b", HIDDEN),
     )

@@ -29,6 +29,11 @@ SIGNED = (
         ("redis://:pass-word@127.0.0.1:6379/0", "pass-word"),
         ("<SignatureProvided>0a1b2c3d=</SignatureProvided>", "0a1b2c3d"),
         ("<StringToSign>AWS4-HMAC-SHA256\n2026\nabc</StringToSign>", "2026"),
+        ("<SecretAccessKey>Xy/12345</SecretAccessKey>", "Xy/12345"),
+        ('{"SecretAccessKey" : "Xy/12345", "Expiration": "2026"}', "Xy/12345"),
+        ('{"SessionToken": "FwoGZXIv"}', "FwoGZXIv"),
+        ("aws_secret_access_key = Xy/12345", "Xy/12345"),
+        ("authorization=Bearer abc.def.ghi", "abc.def.ghi"),
         ("role ASIAABCDEFGHIJKLMNOP is not allowed", "ASIAABCDEFGHIJKLMNOP"),
     ],
 )
@@ -50,6 +55,13 @@ def test_a_secret_is_hidden_by_where_it_stands(text: str, secret: str) -> None:
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("piece", ["a.", "a", "x://", "token=abcd;", "authorization "])
+def test_a_long_text_takes_no_longer_than_its_length(piece: str) -> None:
+    text = piece * 100_000 + "="
+    assert len(redact(text)) <= len(text)
 
 
 def test_what_follows_a_secret_stays() -> None:

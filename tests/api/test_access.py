@@ -248,6 +248,14 @@ def test_on_lambda_https_is_what_the_function_was_called_by(opened: Open) -> Non
         assert response.headers.get("strict-transport-security") == told
 
 
+def test_of_two_words_about_https_the_nearest_proxys_counts(opened: Open) -> None:
+    client = opened("10.0.0.1", trusted_proxies="10.0.0.0/8")
+    for first, last, told in (("http", "https", "max-age=31536000"), ("https", "http", None)):
+        given = [("x-forwarded-proto", first), ("x-forwarded-proto", last)]
+        response = client.get("/sample.csv", headers=given)
+        assert response.headers.get("strict-transport-security") == told
+
+
 @pytest.mark.parametrize(
     "context", ["", "nonsense", "[]", '"text"', '{"http": null}', '{"http": {"sourceIp": 1}}']
 )

@@ -49,7 +49,7 @@ def client_of(scope: Scope, proxies: TrustedProxies) -> Client:
     """
     headers = Headers(scope=scope)
     forwarded_for = headers.getlist("x-forwarded-for")
-    forwarded_proto = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
+    forwarded_proto = ",".join(headers.getlist("x-forwarded-proto")).rpartition(",")[2].strip().lower()
     peer = scope["client"][0] if scope.get("client") else ""
     scheme = scope.get("scheme", "http")
     context = headers.get(LAMBDA_CONTEXT)

@@ -14,6 +14,7 @@ from application.errors import DownloadError
 from application.native import ObjectReader
 from application.observing import PROMETHEUS
 from application.service import Service, open_service
+from application.services import check_settings
 from application.settings import read_settings
 from application.spool import Reader
 from application.telemetry.logs import uvicorn_log_config
@@ -106,6 +107,8 @@ def _serve(options: argparse.Namespace) -> int:
     from application import workers
 
     settings = read_settings()
+    # Here, for a server tells what is wrong with them by a traceback.
+    check_settings(settings)
     config = uvicorn.Config(
         "application.main:app",
         host=options.host,

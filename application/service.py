@@ -80,6 +80,13 @@ class Service:
 def open_storages(settings: Settings) -> Storages:
     """Begin the log, and open the storages that the settings name; raises ConfigurationError."""
     configure_logging(settings.log_level, settings.log_format)
+    storages = name_storages(settings)
+    _introduce(settings, *storages)
+    return storages
+
+
+def name_storages(settings: Settings) -> Storages:
+    """The storages that the settings name; connects to nothing. Raises ConfigurationError."""
     if not settings.dataset_bucket:
         raise ConfigurationError(NO_BUCKET)
     if settings.spool_dir and not settings.spool_dir.is_dir():
@@ -91,7 +98,6 @@ def open_storages(settings: Settings) -> Storages:
     }
     storage = open_storage(settings.dataset_bucket, settings.dataset_prefix, **place)
     store = open_export_storage(settings.export_bucket, **place) if settings.export_bucket else None
-    _introduce(settings, storage, store)
     return Storages(storage, store)
 
 

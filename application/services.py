@@ -4,7 +4,7 @@ import threading
 
 from application.access.access import Access, open_access
 from application.observing import Observing
-from application.service import Service, Storages, open_service, open_storages
+from application.service import Service, Storages, name_storages, open_service, open_storages
 from application.settings import Settings, read_settings
 from application.telemetry.tracing import stop_tracing
 
@@ -117,6 +117,12 @@ class Services:
         stop_tracing()
         if opened:
             opened[1].close()
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise ConfigurationError for what no service can start with; connects to nothing, and logs nothing."""
+    name_storages(settings)
+    _open_access(settings).close()
 
 
 def _open_access(settings: Settings) -> Access:

@@ -64,6 +64,30 @@ def test_a_setting_that_is_not_understood_is_named_in_one_line(
     )
 
 
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("DATASET_BUCKET", "", "DATASET_BUCKET is not set"),
+        ("SPOOL_DIR", "/absent", "SPOOL_DIR is not a folder"),
+        ("EXPORT_BUCKET", "./folder", "EXPORT_BUCKET names no bucket"),
+        ("RATE_LIMIT", "often", "RATE_LIMIT"),
+        ("TRUSTED_PROXIES", "everybody", "TRUSTED_PROXIES"),
+    ],
+)
+def test_serve_says_in_one_line_with_what_it_cannot_start(
+    setting: str,
+    value: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(setting, value)
+    assert main(["serve"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"download-lambda: {said}")
+
+
 def test_an_export_that_breaks_midway_keeps_the_old_file(folder: Path) -> None:
     path = folder / "dataset" / "trees.parquet"
     body = bytearray(path.read_bytes())

@@ -128,10 +128,19 @@ def test_workers_finish_and_end_when_their_parent_is_killed(folder: Path) -> Non
                 os.kill(worker, signal.SIGKILL)
 
 
+# Python runs this first; the command itself has checked its settings, so only a worker's are spoilt.
+SPOILT = """
+import os, sys
+if any("multiprocessing" in argument for argument in sys.orig_argv):
+    os.environ["SPOOL_DIR"] = "/absent"
+"""
+
+
 def test_workers_that_cannot_start_end_the_command(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SPOILT)
     with (
-        pytest.raises(AssertionError, match="SPOOL_DIR is not a folder"),
-        running(tmp_path, workers=2, SPOOL_DIR=str(tmp_path / "absent")),
+        pytest.raises(AssertionError, match="Application startup failed"),
+        running(tmp_path, workers=2, PYTHONPATH=str(tmp_path)),
     ):
         pass
 

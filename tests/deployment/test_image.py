@@ -148,8 +148,10 @@ def test_every_base_is_pinned_by_digest_and_named_by_version(build: Build) -> No
         assert len(digest) == 71, stage.base
 
 
-def test_the_image_runs_the_python_that_the_tests_run(image: Stage) -> None:
-    assert f":{sys.version_info.major}.{sys.version_info.minor}." in image.base
+def test_the_image_runs_the_python_that_ci_runs(image: Stage) -> None:
+    workflow = (ROOT / ".github/workflows/test.yml").read_text()
+    (tested,) = re.findall(r'python-version: "([\d.]+)"', workflow)
+    assert f":{tested}." in image.base
 
 
 def test_the_adapter_comes_from_its_own_image_to_where_lambda_looks(build: Build, image: Stage) -> None:

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from application import __version__
+from application.downloads.stored import ObjectReader
 from application.errors import DownloadError
-from application.native import ObjectReader
-from application.observing import PROMETHEUS
+from application.lifespan import check_settings
 from application.service import Service, open_service
-from application.services import check_settings
 from application.settings import read_settings
 from application.spool import Reader
 from application.telemetry.logs import uvicorn_log_config
 from application.telemetry.metrics import shared_metrics
+from application.telemetry.requests import PROMETHEUS
 
 if TYPE_CHECKING:
-    from application.planning import Plan
+    from application.downloads.plan import Plan
 
 READ_BYTES = 1 << 20
 # Above the 4 s for which the Lambda Web Adapter keeps its connections to the application.
@@ -132,7 +132,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from application.planning import Request
+    from application.downloads.plan import Request
 
     name, _, extension = options.download.rpartition(".")
     pairs = []
@@ -165,7 +165,7 @@ def _write(service: Service, plan: "Plan", output: Path) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from application.fetch import fetch
+    from application.client.fetch import fetch
 
     with _progress("fetch") as show:
         try:
@@ -178,7 +178,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from application.verify import verify
+    from application.client.verify import verify
 
     verdict = verify(options.file, options.url, options.etag, key=os.environ.get(KEY_VARIABLE))
     print(verdict.words)

@@ -8,7 +8,6 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from application import __version__
-from application.api import routes
 from application.api.conditional import PreconditionFailed, RangeNotSatisfiable
 from application.api.dependencies import observed
 from application.api.middleware.access_log import AccessLogMiddleware
@@ -27,10 +26,11 @@ from application.api.problems import (
     precondition_failed,
     range_not_satisfiable,
 )
+from application.api.routes import ROUTERS
 from application.errors import DownloadError
-from application.services import Services
+from application.lifespan import Lifespan
 from application.settings import Settings
-from application.stopping import before_terminating
+from application.signals import before_terminating
 
 # FastAPI's own would be beside ours, and tell the texts of exceptions.
 NO_TELEMETRY: TelemetryConfig = {
@@ -44,16 +44,16 @@ NO_TELEMETRY: TelemetryConfig = {
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application with these settings, or with the environment's, read when it starts."""
-    services = Services(settings)
+    life = Lifespan(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        services.start()
+        life.start()
         try:
-            with before_terminating(services.drain):
+            with before_terminating(life.drain):
                 yield
         finally:
-            services.stop()
+            life.stop()
 
     app = FastAPI(
         title="download-lambda",
@@ -67,25 +67,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # It would lead to an address made from the Host header.
         redirect_slashes=False,
     )
-    app.state.services = services
+    app.state.lifespan = life
     app.add_exception_handler(DownloadError, download_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(PreconditionFailed, precondition_failed)
     app.add_exception_handler(RangeNotSatisfiable, range_not_satisfiable)
     # The last one added is the outermost. What refuses is inside CORS, so that a browser can read why.
-    app.add_middleware(ClientDownloadsMiddleware, services=services)
-    app.add_middleware(ApiKeyMiddleware, services=services)
-    app.add_middleware(RateLimitMiddleware, services=services)
+    app.add_middleware(ClientDownloadsMiddleware, lifespan=life)
+    app.add_middleware(ApiKeyMiddleware, lifespan=life)
+    app.add_middleware(RateLimitMiddleware, lifespan=life)
     app.add_middleware(FailureMiddleware)
-    app.add_middleware(SettingsCORSMiddleware, services=services)
+    app.add_middleware(SettingsCORSMiddleware, lifespan=life)
     app.add_middleware(SecurityHeadersMiddleware)
-    app.add_middleware(AccessLogMiddleware, services=services)
+    app.add_middleware(AccessLogMiddleware, lifespan=life)
     app.add_middleware(TracingMiddleware)
-    app.add_middleware(ClientMiddleware, services=services)
+    app.add_middleware(ClientMiddleware, lifespan=life)
     app.add_middleware(RequestIdMiddleware)
-    app.include_router(routes.router)
-    app.include_router(routes.development)
-    app.include_router(routes.downloads)
+    for router in ROUTERS:
+        app.include_router(router)
     return app
 
 

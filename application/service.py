@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from application import __version__
 from application.errors import ConfigurationError
-from application.places import Places
-from application.production import Productions
+from application.production.productions import Productions
+from application.production.slots import Slots
 from application.settings import Settings
 from application.spool import is_in_memory
 from application.storage import open_export_storage, open_storage
@@ -24,10 +24,10 @@ from application.telemetry.logs import configure_logging
 from application.telemetry.tracing import start_tracing
 
 if TYPE_CHECKING:
-    from application.catalogue import Catalogue
-    from application.download import Downloads
-    from application.engine import Engine
-    from application.exports import Exports
+    from application.datasets.catalogue import Catalogue
+    from application.downloads.downloads import Downloads
+    from application.downloads.exports import Exports
+    from application.engine.scan import Engine
     from application.storage.export import S3ExportStorage
 
 NO_BUCKET = (
@@ -107,20 +107,22 @@ def open_service(settings: Settings, storages: Storages | None = None) -> Servic
     Raises ConfigurationError.
     """
     # The engine and what writes the formats take longer to import than all else (docs/performance.md).
-    from application.catalogue import Catalogue
-    from application.download import Downloads
-    from application.engine import Engine
+    from application.datasets.catalogue import Catalogue
+    from application.downloads.downloads import Downloads
+    from application.engine.database import Database
+    from application.engine.scan import Engine
 
     storage, store = storages or open_storages(settings)
-    engine = Engine(
+    database = Database(
         storage,
         memory_limit=settings.duckdb_memory_limit,
         threads=settings.duckdb_threads,
         temp_directory=settings.spool_dir,
         temp_limit=settings.duckdb_temp_limit,
     )
+    engine = Engine(storage, database)
     catalogue = Catalogue(storage, engine, settings.catalogue_max_age)
-    places = Places(
+    places = Slots(
         settings.production_limit,
         settings.production_memory,
         settings.production_queue,
@@ -179,7 +181,7 @@ def _introduce(settings: Settings, storage: Storage, store: S3ExportStorage | No
 def _exports(
     settings: Settings, storage: Storage, store: S3ExportStorage | None, downloads: Downloads
 ) -> Exports | None:
-    from application.exports import Exports
+    from application.downloads.exports import Exports
 
     if store is None:
         return None

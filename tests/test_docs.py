@@ -9,7 +9,7 @@ import pytest
 from application import cli, demo
 from application.api.problems import PROBLEMS, Problem
 from application.formats import FORMATS
-from application.query import FIELD_PARAMETERS, OPERATORS, OPTIONAL_FILTERS, QUALITIES
+from application.query.parameters import FIELD_PARAMETERS, OPERATORS, OPTIONAL_FILTERS, QUALITIES
 from application.settings import Settings
 
 ROOT = Path(__file__).parent.parent

@@ -50,7 +50,7 @@ def client(request: pytest.FixtureRequest, bucket: None) -> Iterator[TestClient]
             stack.enter_context(client)
         yield client
     client.close()
-    app.state.services.stop()
+    app.state.lifespan.stop()
 
 
 def test_health_answers(client: TestClient) -> None:
@@ -87,7 +87,7 @@ def test_without_a_lifespan_each_request_sees_the_environment_as_it_is(
         monkeypatch.setenv("DATASET_BUCKET", str(tmp_path / str(number)))
         assert client.get("/sample.json").json()[0]["entity"] == number
     client.close()
-    app.state.services.stop()
+    app.state.lifespan.stop()
 
 
 def test_without_a_bucket_requests_are_told_and_health_answers() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from application.services import Services
+from application.lifespan import Lifespan
 from application.settings import Settings
 from tests.server.serving import eventually
 
@@ -21,20 +21,20 @@ def test_a_start_waits_for_no_engine(module: str) -> None:
 
 
 def test_a_started_service_opens_without_being_asked(tmp_path: Path) -> None:
-    services = Services(Settings(dataset_bucket=f"{tmp_path}/"))
-    services.start()
+    lifespan = Lifespan(Settings(dataset_bucket=f"{tmp_path}/"))
+    lifespan.start()
     try:
-        assert eventually(lambda: services._service is not None)
+        assert eventually(lambda: lifespan._service is not None)
     finally:
-        services.stop()
-    assert services._service is None
+        lifespan.stop()
+    assert lifespan._service is None
 
 
 def test_a_service_told_to_stop_while_it_opens_begins_nothing(tmp_path: Path) -> None:
-    services = Services(Settings(dataset_bucket=f"{tmp_path}/"))
-    services.start()
-    services.drain()
+    lifespan = Lifespan(Settings(dataset_bucket=f"{tmp_path}/"))
+    lifespan.start()
+    lifespan.drain()
     try:
-        assert services.get().productions._stopping
+        assert lifespan.get().productions._stopping
     finally:
-        services.stop()
+        lifespan.stop()

@@ -8,16 +8,16 @@ from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from application.compression import choose_coding
+from application.downloads.limits import Limits
 from application.errors import ParameterProblem, QueryInvalid
-from application.limits import Limits
+from application.formats.compression import choose_coding
+from application.lifespan import Lifespan
 from application.service import Service
-from application.services import Services
 from application.telemetry.facts import facts_of
 
 if TYPE_CHECKING:
-    from application.planning import Plan
-    from application.planning import Request as DownloadRequest
+    from application.downloads.plan import Plan
+    from application.downloads.plan import Request as DownloadRequest
 
 MOST_PARAMETERS = 1000
 LONGEST_NAME = 100
@@ -30,20 +30,20 @@ async def observed(request: Request) -> None:
     facts.dataset = found.get("dataset", "")[:LONGEST_NAME] or None
 
 
-def services(request: Request) -> Services:
-    """The application's services."""
-    found: Services = request.app.state.services
+def lifespan(request: Request) -> Lifespan:
+    """The application's lifespan."""
+    found: Lifespan = request.app.state.lifespan
     return found
 
 
 def service(request: Request) -> Service:
     """The service for the settings in force; raises ConfigurationError."""
-    return services(request).get()
+    return lifespan(request).get()
 
 
 def development_only(request: Request) -> None:
     """404 unless ENVIRONMENT is development."""
-    if not services(request).settings.is_development:
+    if not lifespan(request).settings.is_development:
         raise HTTPException(404)
 
 
@@ -70,8 +70,8 @@ def download_request(request: Request, dataset: str, extension: str) -> "Downloa
 
     Raises QueryInvalid and CodingUnacceptable.
     """
+    from application.downloads.plan import Request as DownloadRequest
     from application.formats import FORMATS
-    from application.planning import Request as DownloadRequest
 
     if extension in FORMATS:
         # One of a bounded set, as metrics need it.
@@ -82,7 +82,7 @@ def download_request(request: Request, dataset: str, extension: str) -> "Downloa
 
 def lambda_deadline(request: Request) -> float | None:
     """When the invocation ends, as Unix time, on Lambda; elsewhere anybody could send that header."""
-    if not services(request).settings.is_lambda:
+    if not lifespan(request).settings.is_lambda:
         return None
     try:
         return float(json.loads(request.headers["x-amzn-lambda-context"])["deadline"]) / 1000
@@ -95,7 +95,7 @@ LambdaDeadline = Annotated[float | None, Depends(lambda_deadline)]
 
 def answer_limits(request: Request, deadline: LambdaDeadline) -> Limits | None:
     """What an answer may carry where every result is whole before its headers; None elsewhere."""
-    settings = services(request).settings
+    settings = lifespan(request).settings
     if not (settings.whole_results or settings.response_max_bytes):
         return None
     return Limits(settings.response_max_bytes or None, deadline)
@@ -103,7 +103,7 @@ def answer_limits(request: Request, deadline: LambdaDeadline) -> Limits | None:
 
 AnswerLimits = Annotated[Limits | None, Depends(answer_limits)]
 RequestedDownload = Annotated["DownloadRequest", Depends(download_request)]
-OfferedServices = Annotated[Services, Depends(services)]
+CurrentLifespan = Annotated[Lifespan, Depends(lifespan)]
 CurrentService = Annotated[Service, Depends(service)]
 
 
@@ -118,8 +118,8 @@ PlannedDownload = Annotated["Plan", Depends(plan)]
 
 def manifest_request(request: Request, dataset: str) -> "DownloadRequest":
     """The uncoded download that a manifest is of; raises QueryInvalid unless `format` is there once."""
+    from application.downloads.plan import Request as DownloadRequest
     from application.formats import FORMATS
-    from application.planning import Request as DownloadRequest
 
     pairs = parameters(request)
     formats = [value for name, value in pairs if name == "format"]

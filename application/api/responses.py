@@ -14,19 +14,19 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from application.api.conditional import Validators, is_not_modified, wanted_range
-from application.api.leaving import unless_gone
-from application.compression import IDENTITY
+from application.api.disconnect import unless_gone
+from application.downloads.limits import Limits
+from application.downloads.stored import ObjectReader
 from application.errors import AnswerTooLarge, ClientStalled
-from application.limits import Limits
+from application.formats.compression import IDENTITY
 from application.models import Query
-from application.native import ObjectReader
 from application.spool import Reader
 from application.telemetry.facts import facts_of
 
 if TYPE_CHECKING:
-    from application.download import Downloads
-    from application.exports import Exports
-    from application.planning import Plan, Request
+    from application.downloads.downloads import Downloads
+    from application.downloads.exports import Exports
+    from application.downloads.plan import Plan, Request
 
 # Read and sent in one piece: it is what a stalled client holds (docs/performance.md).
 PIECE_BYTES = 64 << 10

@@ -1,8 +1,13 @@
 """The formats a dataset can be downloaded in, by extension."""
 
-import pyarrow as pa
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from application.formats.base import Chunk, Encoder, Format
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["FORMATS", "Chunk", "Encoder", "Format"]
 
@@ -34,19 +39,19 @@ def _parquet() -> Encoder:
 
 
 def _check_csv(schema: pa.Schema) -> None:
-    from application.formats.text import check
+    from application.formats.scalars import check
 
     check(schema, "csv")
 
 
 def _check_json(schema: pa.Schema) -> None:
-    from application.formats.text import check
+    from application.formats.scalars import check
 
     check(schema, "json")
 
 
 def _check_ndjson(schema: pa.Schema) -> None:
-    from application.formats.text import check
+    from application.formats.scalars import check
 
     check(schema, "ndjson")
 

@@ -1,12 +1,15 @@
 """What a format is: a name on the web, and an encoder that turns Arrow batches into bytes."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from application.errors import ColumnUnsupported
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Chunk: TypeAlias = bytes | memoryview
 

@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from application.formats.base import Chunk
-from application.formats.text import converted, normalise, writable
+from application.formats.scalars import converted, normalise, writable
 
 types = pa.types
 _OPTIONS = pyarrow.csv.WriteOptions(include_header=False)
@@ -48,6 +48,6 @@ def _cells(column: pa.Array) -> pa.Array:
 
 
 def _json(column: pa.Array) -> pa.Array:
-    from application.formats.fragments import texts
+    from application.formats.json_text import texts
 
     return pc.if_else(column.is_valid(), texts(column), None)

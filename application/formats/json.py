@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from application.formats.base import Chunk
-from application.formats.fragments import lines
+from application.formats.json_text import lines
 
 
 class JsonEncoder:

@@ -10,9 +10,9 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from application.errors import ProductionCancelled, SpoolFull
+from application.spool.condition import Signal
 from application.spool.reader import Reader
 from application.spool.segments import NoSpace, Segments
-from application.spool.waiting import Signal
 
 WINDOW_BYTES = 32 << 20
 # Without a folder the window is held in memory, for each production that runs.

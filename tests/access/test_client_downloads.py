@@ -1,4 +1,4 @@
-"""Places of each client."""
+"""Slots of each client."""
 
 import threading
 

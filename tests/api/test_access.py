@@ -36,7 +36,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
             given = {"dataset_bucket": tmp_path.as_uri(), "dataset_prefix": "", **settings}
             app = create_app(Settings(**given))
             client = TestClient(app, client=(peer, 50000))
-            stack.callback(app.state.services.stop)
+            stack.callback(app.state.lifespan.stop)
             stack.callback(client.close)
             if request.param == "with one":
                 stack.enter_context(client)
@@ -337,4 +337,4 @@ def test_without_a_bucket_a_key_is_still_asked_for() -> None:
     assert client.get("/sample.csv").status_code == 401
     assert client.get("/sample.csv", headers={"x-api-key": KEY}).status_code == 503
     client.close()
-    app.state.services.stop()
+    app.state.lifespan.stop()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from application.verify import verify
+from application.client.verify import verify
 from tests.lambda_runtime.conftest import FAST, KEY, SECRET, Bucket, Starter
 from tests.lambda_runtime.endpoints import function_url
 from tests.lambda_runtime.function import Function, Image, function

@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 import uvicorn
 
+from application.lifespan import Lifespan
 from application.main import create_app
-from application.services import Services
 from application.settings import Settings
 
 SECONDS = 15.0
@@ -20,11 +20,11 @@ SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running server: its address, its process's services, and a client."""
+    """A running server: its address, its process's lifespan, and a client."""
 
     url: str
     port: int
-    services: Services
+    lifespan: Lifespan
     client: httpx2.Client
 
     def get(self, path: str, **options: Any) -> httpx2.Response:
@@ -56,7 +56,7 @@ def serving(**settings: Any) -> Iterator[Served]:
         with httpx2.Client(
             headers={"accept-encoding": "identity"}, base_url=url, timeout=SECONDS, trust_env=False
         ) as client:
-            yield Served(url, port, app.state.services, client)
+            yield Served(url, port, app.state.lifespan, client)
     finally:
         server.should_exit = True
         thread.join(SECONDS)

@@ -48,7 +48,7 @@ def free(served: Served) -> int:
 
 def is_idle(served: Served) -> bool:
     """Wait until no client has a place."""
-    downloads = served.services.access.downloads
+    downloads = served.lifespan.access.downloads
     assert downloads
     return eventually(lambda: not downloads._taken)
 

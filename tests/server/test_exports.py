@@ -18,9 +18,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from application import exports
-from application.fetch import fetch
-from application.limits import MARGIN_SECONDS
+from application.client.fetch import fetch
+from application.downloads import exports
+from application.downloads.limits import MARGIN_SECONDS
 from application.storage.export import S3ExportStorage
 from tests.s3.server import s3_server
 from tests.server import tables

@@ -219,7 +219,7 @@ def test_a_server_that_stops_breaks_off_what_it_cannot_finish(large_folder: Path
     ):
         connection.sendall(b"GET /rows.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
         received = connection.recv(1 << 16)
-        server.services.get().close()
+        server.lifespan.get().close()
         received += b"".join(iter(lambda: connection.recv(1 << 16), b""))
     assert received.startswith(b"HTTP/1.1 200 ")
     assert not received.endswith(b"0\r\n\r\n")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from application.cli import main
+from application.client.fetch import fetch
+from application.client.remote import Address, RemoteFailed
 from application.errors import DownloadError
-from application.fetch import fetch
-from application.remote import Address, RemoteFailed
 from tests.server import tables
 from tests.server.cutting import cutting_proxy
 from tests.server.serving import Served, serving_folder

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from application.native import HELD_IN_MEMORY
+from application.downloads.stored import HELD_IN_MEMORY
 from tests.server import tables
 from tests.server.serving import SECONDS, Served, productions, serving_folder
 from tests.spool.full import small_disk
@@ -148,7 +148,7 @@ def test_parquet_is_not_coded_and_a_client_that_refuses_all_is_told(served: Serv
 
 
 def test_the_whole_parquet_is_the_stored_file(served: Served) -> None:
-    root = Path(served.services.settings.dataset_bucket.removeprefix("file://"))
+    root = Path(served.lifespan.settings.dataset_bucket.removeprefix("file://"))
     response = served.get("/large.parquet")
     assert response.content == (root / "large.parquet").read_bytes()
     assert response.headers["content-length"] == str(len(response.content))

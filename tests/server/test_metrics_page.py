@@ -97,7 +97,7 @@ def test_what_is_made_and_what_waits(folder: Path) -> None:
 @contextmanager
 def _waiting(server: Served) -> Iterator[None]:
     """A client that waits for a place until the block ends."""
-    places = server.services.get().productions._places
+    places = server.lifespan.get().productions._places
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(b"GET /large.csv HTTP/1.1\r\nHost: x\r\n\r\n")
         assert eventually(lambda: places.waiting)
@@ -111,8 +111,8 @@ def test_an_error_is_counted_by_its_code(server: Served, folder: Path) -> None:
 
 
 def test_a_replaced_database_is_counted(server: Served) -> None:
-    engine = server.services.get().engine
-    engine._discard(engine._open())
+    engine = server.lifespan.get().engine
+    engine.database._discard(engine.database._open())
     for _ in range(2):
         assert total(found(server), "engine_replacements_total") == 1
 

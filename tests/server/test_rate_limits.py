@@ -81,7 +81,7 @@ def test_without_a_lifespan_each_event_loop_counts_in_the_same_redis(
     client = TestClient(app)
     assert statuses(client, 3) == [200, 200, 429]
     client.close()
-    app.state.services.stop()
+    app.state.lifespan.stop()
     with TestClient(app) as client:
         assert statuses(client, 1) == [429]
 

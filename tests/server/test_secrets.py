@@ -13,7 +13,7 @@ import httpx2
 import obstore
 import pytest
 
-from application.engine import _extension
+from application.engine.database import _extension
 from application.storage import open_storage
 from application.telemetry.logs import FORMATTERS
 from tests.s3.server import s3_server

@@ -145,7 +145,7 @@ def test_a_client_that_does_not_take_the_end_is_dropped(folder: Path) -> None:
     with pytest.raises(RuntimeError) as caught:
         asyncio.run(ask())
     assert isinstance(caught.value.__cause__, ClientStalled)
-    app.state.services.stop()
+    app.state.lifespan.stop()
 
 
 def test_storage_that_stalls_holds_up_nothing_that_is_in_the_spool(
@@ -161,7 +161,7 @@ def test_storage_that_stalls_holds_up_nothing_that_is_in_the_spool(
 
     with serving_folder(folder) as served, ExitStack() as clients:
         whole = served.get("/large.csv?entity=7").content
-        monkeypatch.setattr(served.services.get().storage, "chunks", stall)
+        monkeypatch.setattr(served.lifespan.get().storage, "chunks", stall)
         for _ in range(40):
             client = clients.enter_context(socket.create_connection(("127.0.0.1", served.port)))
             client.sendall(b"GET /large.parquet HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -201,7 +201,7 @@ def test_storage_that_stops_in_the_middle_ends_the_download(
 
 def test_a_stopping_service_refuses_new_downloads_by_name(folder: Path) -> None:
     with serving_folder(folder) as served:
-        served.services.drain()
+        served.lifespan.drain()
         refused = served.get("/large.csv")
         assert (refused.status_code, refused.json()["code"]) == (503, "stopping")
         assert refused.headers["retry-after"]

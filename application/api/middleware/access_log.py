@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.api.problems import problem_code
-from application.services import Services
+from application.lifespan import Lifespan
 from application.telemetry.facts import (
     ABORTED,
     CANCELLED,
@@ -23,9 +23,9 @@ from application.telemetry.facts import (
 class AccessLogMiddleware:
     """Watches what goes out and in; handlers add what only they know to the request's facts."""
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    def __init__(self, app: ASGIApp, lifespan: Lifespan) -> None:
         self.app = app
-        self._services = services
+        self._lifespan = lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,7 +57,7 @@ class AccessLogMiddleware:
                 facts.bytes += size
             await send(message)
 
-        self._services.observing.begin()
+        self._lifespan.observer.begin()
         try:
             await self.app(scope, watch_leaving, watch)
         except BaseException as error:
@@ -72,7 +72,7 @@ class AccessLogMiddleware:
             if facts.outcome != COMPLETE:
                 facts.rows = None
             _identify(facts, scope)
-            self._services.observing.end(facts)
+            self._lifespan.observer.end(facts)
 
 
 def _outcome(status: int | None, *, gone: bool, ended: bool) -> str:

@@ -6,10 +6,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from application.api.identity import api_key
+from application.api.caller import api_key
 from application.api.middleware.paths import is_open
 from application.api.problems import problem_response, request_id
-from application.services import Services
+from application.lifespan import Lifespan
 
 # No scheme is registered for keys in a header of their own; a browser asks nobody for this one.
 CHALLENGE = 'ApiKey realm="download-lambda"'
@@ -19,12 +19,12 @@ DETAIL = "This service needs a key in the header x-api-key, and there is none in
 class ApiKeyMiddleware:
     """401 without a good `x-api-key`; what is sent with one is for its owner's cache alone."""
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    def __init__(self, app: ASGIApp, lifespan: Lifespan) -> None:
         self.app = app
-        self._services = services
+        self._lifespan = lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not (keys := self._services.access.keys):
+        if scope["type"] != "http" or not (keys := self._lifespan.access.keys):
             await self.app(scope, receive, send)
             return
         if not is_open(scope) and api_key(scope, keys) is None:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from application.access.addresses import Client, TrustedProxies
 from application.api.problems import download_error
 from application.errors import DownloadError
-from application.services import Services
+from application.lifespan import Lifespan
 
 LAMBDA_CONTEXT = "x-amzn-request-context"
 LAMBDA_PREFIX = b"x-amzn-"
@@ -21,16 +21,16 @@ LAMBDA_ADDRESSES = (("http", "sourceIp"), ("identity", "sourceIp"))
 class ClientMiddleware:
     """Believes trusted proxies, and Lambda's headers on Lambda only: elsewhere anyone can write them."""
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    def __init__(self, app: ASGIApp, lifespan: Lifespan) -> None:
         self.app = app
-        self._services = services
+        self._lifespan = lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         try:
-            access = self._services.access
+            access = self._lifespan.access
         except DownloadError as error:
             await (await download_error(Request(scope), error))(scope, receive, send)
             return

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from application.access.client_downloads import ClientDownloads
-from application.api.identity import identity
+from application.api.caller import identity
 from application.api.middleware.paths import is_download
 from application.api.problems import RETRY_SECONDS, problem_response, request_id
-from application.services import Services
+from application.lifespan import Lifespan
 
 # A client that has read the last byte asks again before the server has put everything away.
 TRIES, PAUSE_SECONDS = 6, 0.05
@@ -20,12 +20,12 @@ DETAIL = "This client has as many downloads at the same time as it may; try agai
 class ClientDownloadsMiddleware:
     """A download has its place until its response ends, in whatever way."""
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    def __init__(self, app: ASGIApp, lifespan: Lifespan) -> None:
         self.app = app
-        self._services = services
+        self._lifespan = lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        access = self._services.access if scope["type"] == "http" else None
+        access = self._lifespan.access if scope["type"] == "http" else None
         if not access or not access.downloads or not is_download(scope):
             await self.app(scope, receive, send)
             return

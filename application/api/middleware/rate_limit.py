@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.access.quotas import Limit, Quota
-from application.api.identity import identity
+from application.api.caller import identity
 from application.api.middleware.paths import is_counted
 from application.api.problems import problem_response, request_id
-from application.services import Services
+from application.lifespan import Lifespan
 
 
 class RateLimitMiddleware:
@@ -19,12 +19,12 @@ class RateLimitMiddleware:
     The header fields are those of draft-ietf-httpapi-ratelimit-headers, from its eighth version on.
     """
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    def __init__(self, app: ASGIApp, lifespan: Lifespan) -> None:
         self.app = app
-        self._services = services
+        self._lifespan = lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        access = self._services.access if scope["type"] == "http" else None
+        access = self._lifespan.access if scope["type"] == "http" else None
         if not access or not access.limiter or not is_counted(scope):
             await self.app(scope, receive, send)
             return

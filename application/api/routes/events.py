@@ -1,0 +1,26 @@
+"""What the function sends itself on Lambda."""
+
+import asyncio
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from application.api.dependencies import CurrentService, LambdaDeadline
+
+router = APIRouter()
+
+
+@router.post("/events", include_in_schema=False)
+async def events(request: Request, current: CurrentService, deadline: LambdaDeadline) -> dict[str, str]:
+    """Take an event that the function sent itself, which the adapter posts here; from nobody else."""
+    # The adapter writes this header over whatever a client sent; it is null for what is no HTTP request.
+    if not current.settings.is_lambda or request.headers.get("x-amzn-request-context") != "null":
+        raise HTTPException(404)
+    if current.exports is None:
+        raise HTTPException(404)
+    try:
+        await asyncio.to_thread(current.exports.make, await request.json(), deadline)
+    except ValueError:
+        raise HTTPException(422) from None
+    return {"status": "done"}

@@ -1,0 +1,26 @@
+"""Whether the process lives, and whether it can serve."""
+
+import asyncio
+
+from fastapi import APIRouter
+
+from application.api.dependencies import CurrentService
+
+SERVICE = "download-lambda"
+
+router = APIRouter()
+
+
+@router.head("/health", include_in_schema=False)
+@router.get("/health")
+async def health() -> dict[str, str]:
+    """The process is alive; nothing is looked at."""
+    return {"status": "healthy", "service": SERVICE}
+
+
+@router.head("/ready", include_in_schema=False)
+@router.get("/ready")
+async def ready(current: CurrentService) -> dict[str, str]:
+    """Storage and engine answer."""
+    await asyncio.to_thread(current.check)
+    return {"status": "ready", "service": SERVICE}

@@ -1,0 +1,23 @@
+"""The page of Prometheus."""
+
+import asyncio
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from application.api.dependencies import CurrentLifespan
+
+router = APIRouter()
+
+
+@router.head("/metrics", include_in_schema=False)
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request, offered: CurrentLifespan) -> Response:
+    """The metrics page, where METRICS is `prometheus`."""
+    page = await asyncio.to_thread(offered.observer.page, request.headers.get("accept", ""))
+    if page is None:
+        raise HTTPException(404)
+    body, media_type = page
+    return Response(body, headers={"Content-Type": media_type, "Cache-Control": "no-store"})

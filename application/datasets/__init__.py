@@ -1,0 +1,1 @@
+"""Names to datasets: what lies in storage, and what the footers say of it."""

@@ -1,0 +1,225 @@
+"""Results that no answer can carry: made once into a bucket, under their ETag, for every machine.
+
+An export is a whole object or none. While it is made, a note beside it says since when, renewed every
+few seconds, so that one whose machine is gone is begun again; a failure is told to who asks meanwhile.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from application.downloads.downloads import Downloads
+from application.downloads.limits import MARGIN_SECONDS
+from application.downloads.plan import Plan, Request
+from application.downloads.stored import ObjectReader
+from application.errors import (
+    Busy,
+    DatasetChanged,
+    DeadlineExceeded,
+    DownloadError,
+    ExportFailed,
+    ExportPending,
+    ProductionCancelled,
+    SpoolFull,
+    Stopping,
+    StorageUnavailable,
+)
+from application.formats.compression import CODINGS, IDENTITY
+from application.spool import Reader
+from application.storage.base import Storage
+from application.storage.export import S3ExportStorage
+from application.telemetry import logger
+
+READ_BYTES = 1 << 20
+BEAT_SECONDS = 10.0
+# A note that is older than this has nobody who works on it.
+STALE_SECONDS = 60.0
+# These pass by themselves: who asks next begins anew.
+PASSING = (Busy, DatasetChanged, ProductionCancelled, SpoolFull, Stopping, StorageUnavailable)
+PENDING = "The result is too large for an answer, and is being made; try again in a few seconds."
+
+Begin = Callable[[Mapping[str, Any]], None]
+
+
+class Exports:
+    """Finds and makes exports; ``begin`` starts ``make`` with an event, elsewhere or in a thread here."""
+
+    def __init__(
+        self,
+        store: S3ExportStorage,
+        storage: Storage,
+        downloads: Downloads,
+        url_seconds: int,
+        begin: Begin | None = None,
+    ) -> None:
+        self._store = store
+        self._storage = storage
+        self._downloads = downloads
+        self._url_seconds = url_seconds
+        self._begin = begin or self._in_a_thread
+        self._making: set[str] = set()
+        self._lock = threading.Lock()
+
+    def find(self, plan: Plan) -> str | None:
+        """A signed URL of the result where it is there already, or None where nobody has begun it.
+
+        Raises ExportPending while it is made, and ExportFailed for a while after that failed.
+        """
+        return self._look(plan)[0]
+
+    def url(self, request: Request, plan: Plan) -> str:
+        """A signed URL of the result; begins to make it where it is not there, and raises as ``find``."""
+        found, is_noted = self._look(plan)
+        if found is not None:
+            return found
+        if self._store.note(_note_path(plan), _note(), only_if_new=not is_noted):
+            try:
+                self._begin(_event(request))
+            except BaseException:
+                self._store.remove(_note_path(plan))
+                raise
+        raise ExportPending(PENDING)
+
+    def make(self, event: Mapping[str, Any], deadline: float | None = None) -> None:
+        """Make the export that an event of ours asks for; what fails is noted and logged.
+
+        ``deadline`` is the Unix time at which this machine is stopped.
+
+        Makes nothing that is there or is being made here: an event may come twice, and two who ask at
+        once may both begin. Raises ValueError for another event.
+        """
+        request = _request(event)
+        plan = self._downloads.plan(request, fresh=True)
+        with self._lock:
+            if plan.e_tag in self._making:
+                return
+            self._making.add(plan.e_tag)
+        failure: DownloadError | None = None
+        try:
+            with self._noted(plan):
+                self._make(plan, deadline)
+        except DownloadError as error:
+            logger.error("export %s of %s failed", plan.e_tag[:12], plan.filename, exc_info=error)
+            failure = None if isinstance(error, PASSING) else error
+        finally:
+            # Before the note goes: who notes it anew from now on also comes here, and removes it again.
+            with self._lock:
+                self._making.discard(plan.e_tag)
+        if failure:
+            self._store.note(_note_path(plan), _note(failure=str(failure)))
+        else:
+            self._store.remove(_note_path(plan))
+
+    def _look(self, plan: Plan) -> tuple[str | None, bool]:
+        """A signed URL if the result is there, and whether an old note is in the way of a new one."""
+        if plan.is_native and (url := self._storage.presign(plan.dataset.objects[0].path, self._url_seconds)):
+            # The stored object is its own export.
+            return url, False
+        if self._store.head(_path(plan)):
+            return self._store.presign(_path(plan), self._url_seconds), False
+        text = self._store.noted(_note_path(plan))
+        if text is None:
+            return None, False
+        note = json.loads(text)
+        if time.time() - note["time"] > STALE_SECONDS:
+            return None, True
+        if "failure" in note:
+            raise ExportFailed(str(note["failure"]))
+        raise ExportPending(PENDING)
+
+    def _make(self, plan: Plan, deadline: float | None) -> None:
+        attributes = {
+            "Content-Type": plan.format.media_type,
+            "Content-Disposition": f'attachment; filename="{plan.filename}"',
+        }
+        if plan.coding != IDENTITY:
+            attributes["Content-Encoding"] = plan.coding
+        path = _path(plan)
+        if self._store.head(path):
+            return
+        with self._downloads.open(plan) as reader:
+            # So much earlier that there is time to complete the upload, or to note the failure.
+            end = None if deadline is None else deadline - MARGIN_SECONDS
+            self._store.write(path, _pieces(reader, end), attributes)
+            written = self._store.head(path)
+            if written is None or written.size != reader.position:
+                self._store.remove(path)
+                raise ExportFailed("The export bucket holds other bytes than were written.")
+        logger.info("export %s of %s: %d bytes", plan.e_tag[:12], plan.filename, written.size)
+
+    @contextmanager
+    def _noted(self, plan: Plan) -> Iterator[None]:
+        """Renew the note while the export is made."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while True:
+                try:
+                    self._store.note(_note_path(plan), _note())
+                except StorageUnavailable as error:
+                    logger.warning("export %s: its note was not renewed: %s", plan.e_tag[:12], error)
+                if over.wait(BEAT_SECONDS):
+                    return
+
+        thread = threading.Thread(target=beat, name="export note", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            # Joined, lest a late renewal outlive what is noted next.
+            over.set()
+            thread.join()
+
+    def _in_a_thread(self, event: Mapping[str, Any]) -> None:
+        def work() -> None:
+            try:
+                self.make(event)
+            except DownloadError as error:
+                logger.error("an export failed", exc_info=error)
+
+        threading.Thread(target=work, name="export", daemon=True).start()
+
+
+def _pieces(reader: Reader | ObjectReader, deadline: float | None) -> Iterator[bytes]:
+    while data := reader.read_blocking(READ_BYTES, deadline):
+        yield data
+        if deadline is not None and time.time() > deadline:
+            raise DeadlineExceeded("The download takes longer to make than there is time.")
+
+
+def _path(plan: Plan) -> str:
+    return f"{plan.e_tag}/{plan.filename}"
+
+
+def _note_path(plan: Plan) -> str:
+    return f"{plan.e_tag}.json"
+
+
+def _note(**members: Any) -> bytes:
+    return json.dumps({"time": time.time(), **members}).encode()
+
+
+def _event(request: Request) -> dict[str, Any]:
+    return {
+        "export": {
+            "dataset": request.name,
+            "extension": request.extension,
+            "parameters": [list(pair) for pair in request.parameters],
+            "coding": request.coding,
+        }
+    }
+
+
+def _request(event: Mapping[str, Any]) -> Request:
+    try:
+        asked = event["export"]
+        pairs = tuple((str(name), str(value)) for name, value in asked["parameters"])
+        request = Request(str(asked["dataset"]), str(asked["extension"]), pairs, str(asked["coding"]))
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("this is no event of ours") from None
+    if request.coding != IDENTITY and request.coding not in CODINGS:
+        raise ValueError(f"there is no coding {request.coding!r}")
+    return request

@@ -1,0 +1,73 @@
+"""One production: the rows of a plan through its encoder, and a compressor, onto a tape."""
+
+from dataclasses import dataclass, field
+
+from application.datasets.catalogue import Catalogue
+from application.downloads.plan import Plan
+from application.engine.cancellation import Cancellation
+from application.engine.conform import output_schema
+from application.engine.scan import Engine
+from application.errors import DatasetChanged
+from application.formats import Chunk
+from application.formats.compression import IDENTITY, Compressor
+from application.production.lookahead import read_ahead
+from application.spool import Tape
+
+
+class _Output:
+    """A tape, behind a compressor where the coding asks for one."""
+
+    def __init__(self, tape: Tape, coding: str) -> None:
+        self._tape = tape
+        self._compressor = None if coding == IDENTITY else Compressor(coding)
+
+    def write(self, data: Chunk) -> None:
+        """Write what is ready of these bytes."""
+        self._tape.write(self._compressor.compress(data) if self._compressor else data)
+
+    def finish(self) -> None:
+        """Write what the compressor holds; on success only."""
+        if self._compressor:
+            self._tape.write(self._compressor.finish())
+
+
+@dataclass(slots=True)
+class DownloadJob:
+    """One production: the rows of a plan through its encoder onto a tape."""
+
+    plan: Plan
+    engine: Engine
+    catalogue: Catalogue
+    memory: int
+    cancellation: Cancellation = field(default_factory=Cancellation)
+
+    def run(self, tape: Tape) -> None:
+        """Write the whole result, or raise; the version of the data is compared before and after."""
+        plan = self.plan
+        self._raise_if_changed()
+        encoder = plan.format.encoder()
+        output = _Output(tape, plan.coding)
+        # The opening bytes wait for the first rows, so that an early failure still gets a status.
+        opening = encoder.start(output_schema(plan.dataset, plan.query))
+        try:
+            rows = self.engine.batches(plan.dataset, plan.query, self.cancellation)
+            with read_ahead(rows, self.cancellation.set) as batches:
+                for batch in batches:
+                    if batch.num_rows:
+                        tape.rows += batch.num_rows
+                        output.write(opening)
+                        opening = b""
+                        output.write(encoder.encode(batch))
+        except Exception:
+            self._raise_if_changed()
+            raise
+        self._raise_if_changed()
+        output.write(opening)
+        output.write(encoder.finish())
+        output.finish()
+
+    def _raise_if_changed(self) -> None:
+        if not self.catalogue.is_current(self.plan.dataset):
+            raise DatasetChanged(
+                f"Dataset {self.plan.dataset.name!r} was replaced while it was read; try again."
+            )

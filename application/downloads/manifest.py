@@ -1,0 +1,88 @@
+"""What a download is, without its bytes: how many, their digest, and of which data; produced if need be."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from application.downloads.stored import ObjectReader
+from application.spool import Reader
+
+if TYPE_CHECKING:
+    from application.downloads.downloads import Downloads
+    from application.downloads.plan import Plan, Request
+
+READ_BYTES = 1 << 20
+# Parquet key-value metadata in either spelling.
+LICENCE_KEYS = (b"licence", b"license")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A download's plan and what was found of its bytes, uncoded."""
+
+    plan: Plan
+    rows: int
+    size: int
+    sha256: str
+
+    @property
+    def licence(self) -> str | None:
+        """The licence that the dataset's metadata names."""
+        metadata = self.plan.dataset.metadata
+        found = next((metadata[key] for key in LICENCE_KEYS if metadata.get(key)), None)
+        return None if found is None else found.decode("utf-8", "replace")
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest as clients read it; docs/api.md describes each member."""
+        plan, dataset = self.plan, self.plan.dataset
+        filters = [
+            {"column": item.column.name, "operator": item.operator, "values": list(item.values)}
+            for item in plan.query.filters
+        ]
+        known = {} if self.licence is None else {"licence": self.licence}
+        return {
+            "dataset": dataset.name,
+            "format": plan.format.extension,
+            "e_tag": f'"{plan.e_tag}"',
+            "rows": self.rows,
+            "bytes": self.size,
+            "sha256": self.sha256,
+            "source": {
+                "e_tag": dataset.e_tag,
+                "last_modified": dataset.last_modified.isoformat(),
+                "bytes": dataset.size,
+            },
+            "query": {"columns": [column.name for column in plan.query.columns], "filters": filters},
+            **known,
+        }
+
+
+def manifest_e_tag(plan: Plan) -> str:
+    """The ETag of a plan's manifest, without quotes: another text than the download, of the same version."""
+    return hashlib.sha256(f"manifest {plan.e_tag}".encode()).hexdigest()[:32]
+
+
+async def make_manifest(downloads: Downloads, request: Request, plan: Plan) -> Manifest:
+    """Make the download, or find it in the spool, and describe it.
+
+    ``request`` is without a coding. The bytes are read to their end, so that a result which is too
+    large to keep has a manifest too. Raises what the production raises.
+    """
+    plan, reader = await downloads.start(request, plan, _not_narrowed, None)
+    with reader:
+        if isinstance(reader, ObjectReader):
+            digest = hashlib.sha256()
+            while data := await reader.read(READ_BYTES):
+                digest.update(data)
+            return Manifest(plan, plan.dataset.rows, reader.position, digest.hexdigest())
+        while await reader.read(READ_BYTES):
+            continue
+        assert reader.digest is not None  # noqa: S101 - a reader ends cleanly only at the end of the whole
+        assert reader.rows is not None  # noqa: S101
+        return Manifest(plan, reader.rows, reader.position, reader.digest.hex())
+
+
+def _not_narrowed(plan: Plan, reader: Reader | ObjectReader) -> None:
+    """No range: a manifest is of all bytes."""

@@ -1,0 +1,125 @@
+"""What a client asks for, fitted to its dataset: a frozen plan with its ETag; nothing has run."""
+
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from application import __version__
+from application.engine.conform import can_be_read_again, output_schema
+from application.errors import ColumnUnsupported, FormatUnknown
+from application.formats import FORMATS, Format
+from application.formats.compression import CODINGS, IDENTITY
+from application.models import Dataset, Query
+from application.query.parameters import PLACES, parse
+
+WRITERS = ("duckdb", "pyarrow", "polars", "orjson", "isal", "zstandard")
+NATIVE = "parquet"
+# A result that may be small is made before its headers go out, up to this many bytes or seconds.
+SMALL_BYTES = 4 << 20
+SMALL_SECONDS = 10.0
+# How many times the size of the uncompressed columns a text is at most, roughly: names repeat in JSON.
+LARGEST_GROWTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asks for, as text: a dataset's name, an extension, query parameters, and a coding."""
+
+    name: str
+    extension: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    coding: str = IDENTITY
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A download that fits its dataset; nothing has run yet. ``e_tag`` is without quotes."""
+
+    dataset: Dataset
+    query: Query
+    format: Format
+    coding: str
+    e_tag: str
+
+    @property
+    def is_native(self) -> bool:
+        """True when the result is the stored object itself."""
+        return is_native(self.dataset, self.query, self.format)
+
+    @property
+    def may_be_small(self) -> bool:
+        """False for a whole dataset that is known to be more than a small result."""
+        dataset = self.dataset
+        return bool(self.query.filters) or dataset.rows * dataset.row_bytes <= SMALL_BYTES
+
+    def may_exceed(self, size: int | None) -> bool:
+        """False for what is known to be far from so many bytes; None means that no size is too much."""
+        dataset = self.dataset
+        most = dataset.size if self.is_native else dataset.rows * dataset.row_bytes * LARGEST_GROWTH
+        return size is not None and most > size
+
+    @property
+    def advice(self) -> str:
+        """What a client can do whose result is too large."""
+        ways = ["filter its rows", "choose columns with field=NAME"]
+        if self.is_native:
+            ways = ["read it by ranges", *ways]
+        elif self.coding == IDENTITY and self.format.codable:
+            ways = [f"accept {' or '.join(CODINGS)}", *ways]
+        return f"You can {', '.join(ways[:-1])}, or {ways[-1]}."
+
+    @property
+    def filename(self) -> str:
+        """The name that browsers save it under."""
+        return f"{self.dataset.name}.{self.format.extension}"
+
+
+def make_plan(request: Request, dataset: Dataset, chosen: Format) -> Plan:
+    """Fit a request to its dataset; raises QueryInvalid and ColumnUnsupported."""
+    query = parse(request.parameters, dataset.columns)
+    if not is_native(dataset, query, chosen):
+        _check_columns(dataset, query, chosen)
+    coding = request.coding if chosen.codable else IDENTITY
+    return Plan(dataset, query, chosen, coding, _e_tag(dataset, query, chosen, coding))
+
+
+def find_format(extension: str) -> Format:
+    """The format of that extension; raises FormatUnknown."""
+    chosen = FORMATS.get(extension)
+    if chosen is None:
+        known = ", ".join(FORMATS)
+        raise FormatUnknown(f"There is no format {extension!r}; the formats are {known}.")
+    return chosen
+
+
+def _check_columns(dataset: Dataset, query: Query, chosen: Format) -> None:
+    """Refuse by name what cannot be written exactly, before anything runs."""
+    # A column of the dataset's own that is named like one of these hides the row numbers.
+    is_numbered = not any(column.engine_name.lower() in PLACES for column in dataset.columns)
+    for column in query.columns:
+        if not column.exact and not (can_be_read_again(column.field.type) and is_numbered):
+            raise ColumnUnsupported(
+                f"Column {column.name!r} holds {column.field.type} values, which cannot be read exactly; "
+                f"leave it out with exclude_field={column.name}."
+            )
+        if column.engine_type == "VARIANT" and chosen.extension == "parquet":
+            raise ColumnUnsupported(
+                f"Column {column.name!r} holds variants, which filtered Parquet cannot carry; "
+                f"leave it out with exclude_field={column.name} or choose json."
+            )
+    chosen.check(output_schema(dataset, query))
+
+
+def is_native(dataset: Dataset, query: Query, chosen: Format) -> bool:
+    """True when the result is the stored object itself: Parquet, everything, in one object."""
+    return chosen.extension == NATIVE and query.is_whole(dataset) and not dataset.is_folder
+
+
+def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str) -> str:
+    """A digest of all that decides the bytes: the data's version, the query, the format, the writers."""
+    writers = [f"{name} {version(name)}" for name in WRITERS]
+    filters = [(item.column.name, item.operator, item.values) for item in query.filters]
+    columns = [column.name for column in query.columns]
+    what = (columns, filters, chosen.extension, coding)
+    parts = (dataset.name, dataset.e_tag, *what, __version__, writers)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

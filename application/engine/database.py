@@ -1,0 +1,156 @@
+"""DuckDB: one locked-down database, opened at first use and replaced when a bad file has spoiled it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import duckdb
+import pyarrow as pa
+
+from application.errors import DatasetInvalid, EngineFailed, StorageUnavailable
+from application.storage.base import Storage
+from application.telemetry import logger
+
+# These make the database refuse every later query (docs/architecture.md).
+FATAL = (duckdb.FatalException, duckdb.InternalException)
+
+
+class Database:
+    """Gives cursors that can read one storage and nothing else."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        memory_limit: str,
+        threads: int,
+        temp_directory: Path | None,
+        temp_limit: str,
+    ) -> None:
+        self._storage = storage
+        self._temp_directory = temp_directory
+        self._config: dict[str, Any] = {
+            "memory_limit": memory_limit,
+            "threads": threads,
+            "temp_directory": "",
+            "max_temp_directory_size": temp_limit,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            # Nobody's ~/.duckdb: the locked database may not look there, and its secrets are not ours.
+            "allow_persistent_secrets": False,
+            "arrow_lossless_conversion": True,
+            "arrow_large_buffer_size": False,
+            # Gives memory back after a scan: without it DuckDB's allocator kept up to 240 MB.
+            "allocator_background_threads": True,
+        }
+        self._lock = threading.Lock()
+        self._database: duckdb.DuckDBPyConnection | None = None
+        self._secret: object = None
+        self.replacements = 0  # of spoiled databases, for the metrics
+
+    def close(self) -> None:
+        """Close the database; the next use opens another."""
+        with self._lock:
+            database, self._database = self._database, None
+        if database:
+            database.close()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor of its own, with the engine's errors made ours; a spoiled database is replaced."""
+        try:
+            database = self._open()
+            cursor = database.cursor()
+        except duckdb.Error as error:
+            # Forgotten, not closed: closing it would break the other downloads' cursors.
+            with self._lock:
+                self._database = None
+            raise EngineFailed("The engine failed; the next request gets a new one.") from error
+        try:
+            yield cursor
+        except FATAL as error:
+            self._discard(database)
+            raise EngineFailed("The engine failed on this dataset.") from error
+        except (duckdb.HTTPException, duckdb.IOException) as error:
+            raise StorageUnavailable("The dataset's storage did not answer.") from error
+        except duckdb.OutOfMemoryException as error:
+            raise EngineFailed("The query needs more memory than the engine may use.") from error
+        except duckdb.InvalidInputException as error:
+            raise DatasetInvalid("The engine cannot read the dataset's data.") from error
+        except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            # A reader raises Arrow's errors for DuckDB's; only its text tells a spoiled database.
+            if "invalidated" in str(error) or "INTERNAL Error" in str(error):
+                self._discard(database)
+            raise EngineFailed("The engine failed while it read the dataset.") from error
+        finally:
+            cursor.close()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._database is None:
+                self._database = self._locked_down()
+            if (secret := self._storage.secret()) != self._secret:
+                self._set_secret(self._database, secret)
+            return self._database
+
+    def _locked_down(self) -> duckdb.DuckDBPyConnection:
+        """A database that can read the storage's root and nothing else, and cannot be told otherwise."""
+        config = dict(self._config)
+        if self._temp_directory:
+            # Two databases that shared a folder would write over each other's files.
+            config["temp_directory"] = str(self._temp_directory / f"duckdb-spill-{uuid4().hex}")
+        database = duckdb.connect(":memory:", config=config)
+        database.execute("SET TimeZone = 'UTC'")
+        database.execute("SET enable_geoparquet_conversion = false")
+        # It would hold 54 MB and, for a file written twice within a tick of the clock, old bytes.
+        database.execute("SET enable_external_file_cache = false")
+        if self._storage.secret() is not None:
+            database.execute(f"LOAD '{_extension('httpfs')}'")
+            # Keys are names, not patterns: without this `*` and `?` in a key mean something else.
+            database.execute("SET s3_url_compatibility_mode = true")
+        self._secret = None
+        database.execute(f"SET allowed_directories = [{literal(self._storage.allowed())}]")
+        database.execute("SET enable_external_access = false")
+        database.execute("SET lock_configuration = true")
+        return database
+
+    def _set_secret(self, database: duckdb.DuckDBPyConnection, secret: Any) -> None:
+        options = {
+            "KEY_ID": secret.key,
+            "SECRET": secret.secret,
+            "SESSION_TOKEN": secret.token or "",
+            "REGION": secret.region,
+            "ENDPOINT": secret.endpoint or "",
+            "URL_STYLE": secret.url_style,
+        }
+        given = ", ".join(f"{name} {literal(value)}" for name, value in options.items() if value)
+        database.execute(
+            f"CREATE OR REPLACE SECRET storage (TYPE s3, {given}, USE_SSL {str(secret.use_ssl).lower()})"
+        )
+        self._secret = secret
+
+    def _discard(self, database: duckdb.DuckDBPyConnection) -> None:
+        """Forget a spoiled database; downloads that run on it end by its own errors."""
+        with self._lock:
+            if self._database is database:
+                self._database = None
+                self.replacements += 1
+                logger.error("engine: the database was spoiled and is replaced")
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _extension(name: str) -> Path:
+    """The extension's file inside its wheel; nothing is downloaded or installed."""
+    spec = find_spec(f"duckdb_extension_{name}")
+    if spec is None or spec.origin is None:
+        raise EngineFailed(f"The wheel duckdb-extension-{name} is not installed.")
+    return Path(spec.origin).parent / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"

@@ -1,0 +1,96 @@
+"""JSON text of Arrow values: polars writes what it can, decimals and JSON are spliced in as they are."""
+
+import struct
+from collections.abc import Sequence
+from io import BytesIO
+from itertools import groupby
+
+import orjson
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from application.formats.scalars import converted, entries, is_json, is_plain, normalise, spans
+
+types = pa.types
+
+
+def lines(batch: pa.RecordBatch, lead: bytes = b"") -> bytes:
+    """Return ``lead`` and one JSON object a row, each ended by a newline; no other newline is in it."""
+    columns = converted(batch, normalise)
+    names = batch.schema.names
+    if all(is_plain(column.type) for column in columns):
+        return _written(columns, names, lead)
+    rows = objects(columns, names, end="}\n")
+    _, offsets, data = rows.buffers()
+    first, last = struct.unpack_from("i", offsets, 0)[0], struct.unpack_from("i", offsets, 4 * len(rows))[0]
+    return lead + memoryview(data)[first:last]
+
+
+def objects(columns: Sequence[pa.Array], names: Sequence[str], end: str = "}") -> pa.Array:
+    """Return each row of normalised columns as the text of one JSON object."""
+    parts: list[pa.Array | str] = []
+    for plain, run in groupby(zip(columns, names, strict=True), lambda column: is_plain(column[0].type)):
+        members = list(run)
+        if plain:
+            body = _written([column for column, _ in members], [name for _, name in members])
+            parts += [",", _split(body, b"{")]
+            continue
+        for column, name in members:
+            parts += [f",{orjson.dumps(name).decode()}:", texts(column)]
+    parts[0] = "{" + str(parts[0])[1:]
+    return pc.binary_join_element_wise(*parts, end, "")
+
+
+def texts(array: pa.Array) -> pa.Array:
+    """Return the JSON text of each normalised value; a NULL is ``null``."""
+    kind = array.type
+    if is_plain(kind):
+        return _split(_written([array], ["v"]), b'{"v":')
+    if types.is_decimal(kind):
+        return array.cast(pa.string()).fill_null("null")
+    if is_json(kind):
+        return pa.array([_embedded(text) for text in array.storage.to_pylist()], pa.string())
+    if types.is_struct(kind):
+        rows = objects(array.flatten(), [field.name for field in kind])
+        return pc.if_else(array.is_valid(), rows, "null")
+    if types.is_map(kind):
+        keys, items = entries(array)
+        return _enclosed(array, "{", pc.binary_join_element_wise(texts(keys), texts(items), ":"), "}")
+    return _enclosed(array, "[", texts(pc.list_flatten(array)), "]")
+
+
+def _enclosed(array: pa.Array, opening: str, members: pa.Array, closing: str) -> pa.Array:
+    grouped = pa.ListArray.from_arrays(spans(array), members, mask=array.is_null())
+    return pc.binary_join_element_wise(opening, pc.binary_join(grouped, ","), closing, "").fill_null("null")
+
+
+def _embedded(text: str | None) -> str:
+    """Return JSON text on one line as it is, and what is no JSON as a string."""
+    if text is None:
+        return "null"
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return orjson.dumps(text).decode()
+    # In valid JSON a raw line end is only ever blank space between tokens.
+    return text.replace("\n", " ").replace("\r", " ")
+
+
+def _written(columns: Sequence[pa.Array], names: Sequence[str], lead: bytes = b"") -> bytes:
+    sink = BytesIO()
+    sink.write(lead)
+    # From a whole batch polars would give a column without a name one of its own.
+    frame = {name: pl.from_arrow(column) for name, column in zip(names, columns, strict=True)}
+    pl.DataFrame(frame).write_ndjson(sink)
+    return sink.getvalue()
+
+
+def _split(body: bytes, opening: bytes) -> pa.Array:
+    """Return the rows of polars' lines without what opens and closes each."""
+    if not body:
+        return pa.array([], pa.string())
+    inner = pa.py_buffer(memoryview(body)[len(opening) : -len(b"}\n")])
+    whole = pa.StringArray.from_buffers(1, pa.py_buffer(struct.pack("ii", 0, inner.size)), inner)
+    # A raw newline stands only between rows: polars escapes the others.
+    return pc.split_pattern(whole, (b"}\n" + opening).decode()).values

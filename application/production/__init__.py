@@ -1,0 +1,1 @@
+"""Who makes the bytes of results, how many at a time, and what stops them; knows jobs and tapes, no plan."""

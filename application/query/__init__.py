@@ -1,0 +1,1 @@
+"""Parameters and a schema to a query, and a query to SQL."""

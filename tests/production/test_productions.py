@@ -1,0 +1,505 @@
+"""Productions: who is served by which, who waits how long for a place, what is kept, what is never kept."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from application.errors import (
+    Busy,
+    DatasetChanged,
+    DeadlineExceeded,
+    DownloadError,
+    EngineFailed,
+    ProductionCancelled,
+    ResultTooLarge,
+    Stopping,
+)
+from application.production.productions import Productions
+from application.production.slots import Slots
+from application.spool import Reader, Tape
+from tests.spool.descriptors import descriptors
+
+SEGMENT = 4096
+WINDOW = 4 * SEGMENT
+PATIENCE = 10
+MEBIBYTE = 1 << 20
+
+pytestmark = pytest.mark.timeout(30)
+
+
+class Stop:
+    """What a real cancellation is to a production."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    @property
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    def set(self) -> None:
+        self._event.set()
+
+
+@dataclass
+class Work:
+    """A job that writes ``data`` once it is let go; it looks at its cancellation as the engine does."""
+
+    data: bytes = b"the bytes"
+    memory: int = 0
+    failure: BaseException | None = None
+    hold: bool = False
+    cancellation: Stop = field(default_factory=Stop)
+    let_go: threading.Event = field(default_factory=threading.Event)
+    running: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, tape: Tape) -> None:
+        self.running.set()
+        try:
+            tape.write(self.data[:1])
+            while self.hold and not self.let_go.wait(0.005):
+                self._raise_if_cancelled()
+            for start in range(1, len(self.data), 1000):
+                self._raise_if_cancelled()
+                tape.write(self.data[start : start + 1000])
+            if self.failure:
+                raise self.failure
+        finally:
+            self.over.set()
+
+    def _raise_if_cancelled(self) -> None:
+        if self.cancellation.is_set:
+            raise ProductionCancelled("cancelled")
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SEGMENT_BYTES", "MEMORY_SEGMENT_BYTES"):
+        monkeypatch.setattr(f"application.spool.segments.{name}", SEGMENT)
+    for name in ("WINDOW_BYTES", "MEMORY_WINDOW_BYTES"):
+        monkeypatch.setattr(f"application.spool.tape.{name}", WINDOW)
+
+
+def places(
+    count: int = 4, memory: int = MEBIBYTE, most_waiting: int = 64, seconds: float = PATIENCE
+) -> Slots:
+    return Slots(count, memory, most_waiting, seconds)
+
+
+Maker = Callable[..., Productions]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Maker]:
+    before = descriptors(tmp_path)
+    made: list[Productions] = []
+
+    def make(
+        given: Slots | None = None,
+        *,
+        folder: Path | None = tmp_path,
+        keep: int = MEBIBYTE,
+        quota: int = 4 * MEBIBYTE,
+        files: int = 1000,
+        stall: float = PATIENCE,
+        most: float = PATIENCE,
+    ) -> Productions:
+        made.append(
+            Productions(
+                given or places(),
+                folder,
+                keep,
+                quota,
+                most_files=files,
+                stall_seconds=stall,
+                most_seconds=most,
+            )
+        )
+        return made[-1]
+
+    yield make
+    for productions in made:
+        productions.close()
+    until(lambda: descriptors(tmp_path) == before)
+
+
+def until(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.005)
+
+
+def rest(reader: Reader) -> bytes:
+    return b"".join(iter(lambda: reader.read_blocking(700), b""))
+
+
+def read(productions: Productions, key: str, job: Work) -> bytes:
+    with productions.join(key, lambda: job) as reader:
+        return rest(reader)
+
+
+def never() -> Work:
+    pytest.fail("another production was made")
+
+
+def is_kept(productions: Productions, key: str) -> bool:
+    made: list[Work] = []
+
+    def make() -> Work:
+        made.append(Work(failure=EngineFailed("probe")))
+        return made[-1]
+
+    with productions.join(key, make) as reader:
+        try:
+            rest(reader)
+        except EngineFailed:
+            assert made
+    return not made
+
+
+def test_one_production_serves_twenty_who_ask_at_the_same_time(house: Maker) -> None:
+    productions = house()
+    made: list[Work] = []
+    data = bytes(range(256)) * 200
+
+    def make() -> Work:
+        made.append(Work(data, hold=True))
+        return made[-1]
+
+    start = threading.Barrier(20)
+
+    def ask() -> bytes:
+        start.wait(PATIENCE)
+        with productions.join("key", make) as reader:
+            made[0].let_go.set()
+            return rest(reader)
+
+    with ThreadPoolExecutor(20) as pool:
+        got = [asking.result(PATIENCE) for asking in [pool.submit(ask) for _ in range(20)]]
+    assert got == [data] * 20
+    assert len(made) == 1
+
+
+def test_different_keys_have_productions_of_their_own(house: Maker) -> None:
+    productions = house()
+    assert [read(productions, key, Work(key.encode())) for key in ("a", "b")] == [b"a", b"b"]
+
+
+def test_a_kept_tape_answers_the_next_one(house: Maker) -> None:
+    productions = house()
+    assert read(productions, "key", Work(b"whole")) == b"whole"
+    with productions.join("key", never) as reader:
+        assert rest(reader) == b"whole"
+
+
+def test_one_who_leaves_does_not_stop_the_others(house: Maker) -> None:
+    productions = house()
+    job = Work(hold=True)
+    first, second = productions.join("key", lambda: job), productions.join("key", never)
+    first.close()
+    job.let_go.set()
+    assert rest(second) == job.data
+    second.close()
+
+
+def test_the_last_one_who_leaves_stops_the_production_and_the_next_one_gets_another(house: Maker) -> None:
+    productions = house()
+    job = Work(hold=True)
+    productions.join("key", lambda: job).close()
+    assert job.cancellation.is_set
+    assert read(productions, "key", Work(b"another")) == b"another"
+    assert job.over.wait(PATIENCE) or not job.running.is_set()
+
+
+def test_one_who_leaves_while_waiting_gives_up_the_wait(house: Maker) -> None:
+    productions = house(places(count=1))
+    holder, waiter, after = Work(hold=True), Work(), Work(b"after")
+    holding = productions.join("holder", lambda: holder)
+    assert holder.running.wait(PATIENCE)
+    productions.join("waiter", lambda: waiter).close()
+    reader = productions.join("after", lambda: after)
+    holder.let_go.set()
+    assert rest(reader) == b"after"
+    assert not waiter.running.is_set()
+    holding.close()
+    reader.close()
+
+
+def test_places_are_given_in_the_order_of_asking() -> None:
+    given = places(count=1)
+    given.enter(0, lambda: False)
+    order: list[int] = []
+
+    def wait(number: int) -> None:
+        given.enter(0, lambda: False)
+        order.append(number)
+        given.leave(0)
+
+    threads = []
+    for number in range(8):
+        threads.append(threading.Thread(target=wait, args=(number,), daemon=True))
+        threads[-1].start()
+        until(lambda: len(given._queue) == len(threads))
+    given.leave(0)
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert order == list(range(8))
+
+
+def test_no_more_run_than_there_are_places(house: Maker) -> None:
+    productions = house(places(count=2))
+    jobs = [Work(hold=True) for _ in range(5)]
+    readers = [productions.join(str(number), lambda job=job: job) for number, job in enumerate(jobs)]
+    until(lambda: sum(job.running.is_set() for job in jobs) == 2)
+    time.sleep(0.05)
+    assert sum(job.running.is_set() for job in jobs) == 2
+    for job in jobs:
+        job.let_go.set()
+    assert [rest(reader) for reader in readers] == [b"the bytes"] * 5
+    for reader in readers:
+        reader.close()
+
+
+def test_who_finds_no_place_in_time_is_told_so(house: Maker) -> None:
+    productions = house(places(count=1, seconds=0.1))
+    holding = productions.join("holder", lambda: Work(hold=True))
+    begin = time.monotonic()
+    with pytest.raises(Busy):
+        read(productions, "waiter", Work())
+    assert 0.08 < time.monotonic() - begin < 2
+    holding.close()
+    until(lambda: not productions._running)
+    assert read(productions, "waiter", Work()) == b"the bytes"
+
+
+def test_a_full_queue_turns_away_at_once(house: Maker) -> None:
+    given = places(count=1, most_waiting=1)
+    productions = house(given)
+    holder = Work(hold=True)
+    holding = productions.join("holder", lambda: holder)
+    assert holder.running.wait(PATIENCE)
+    waiting = productions.join("waiter", Work)
+    until(lambda: given._queue)
+    begin = time.monotonic()
+    with pytest.raises(Busy):
+        read(productions, "too many", Work())
+    assert time.monotonic() - begin < 2
+    holder.let_go.set()
+    assert rest(waiting) == b"the bytes"
+    holding.close()
+    waiting.close()
+
+
+def test_memory_admits_what_fits_beside_what_runs(house: Maker) -> None:
+    productions = house(places(count=4, memory=10 * MEBIBYTE))
+    jobs = [Work(hold=True, memory=size * MEBIBYTE) for size in (6, 6, 4)]
+    readers = [productions.join(str(number), lambda job=job: job) for number, job in enumerate(jobs[:2])]
+    until(lambda: any(job.running.is_set() for job in jobs))
+    time.sleep(0.05)
+    assert sum(job.running.is_set() for job in jobs) == 1
+    for job in jobs[:2]:
+        job.let_go.set()
+    assert [rest(reader) for reader in readers] == [b"the bytes"] * 2
+    for reader in readers:
+        reader.close()
+
+
+@pytest.mark.parametrize("over", [1, MEBIBYTE])
+def test_what_can_never_fit_is_refused_with_the_numbers(over: int, house: Maker) -> None:
+    productions = house(places(memory=64 * MEBIBYTE))
+    with pytest.raises(ResultTooLarge, match="need 65 MiB to read; this service has 64 MiB"):
+        read(productions, "key", Work(memory=64 * MEBIBYTE + over))
+    assert read(productions, "key", Work(memory=64 * MEBIBYTE)) == b"the bytes"
+
+
+@pytest.mark.parametrize(
+    ("raised", "seen"),
+    [
+        (DatasetChanged("changed"), DatasetChanged),
+        (ValueError("a secret path"), EngineFailed),
+        (SystemExit(1), EngineFailed),
+    ],
+)
+def test_a_failure_reaches_every_reader_and_is_not_kept(
+    raised: BaseException, seen: type[DownloadError], house: Maker
+) -> None:
+    productions = house(places(count=1))
+    job = Work(failure=raised, hold=True)
+    readers = [productions.join("key", lambda: job) for _ in range(3)]
+    job.let_go.set()
+    for reader in readers:
+        with pytest.raises(seen) as caught:
+            rest(reader)
+        assert "secret" not in str(caught.value)
+        assert raised in (caught.value, caught.value.__cause__)
+        reader.close()
+    assert read(productions, "key", Work(b"anew")) == b"anew"
+
+
+def test_when_no_thread_can_start_the_reader_is_told_and_the_next_one_is_served(
+    house: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    productions = house()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        reader = productions.join("key", Work)
+    with reader, pytest.raises(Busy):
+        rest(reader)
+    assert read(productions, "key", Work(b"anew")) == b"anew"
+
+
+def test_the_quota_drops_the_oldest_unused(house: Maker) -> None:
+    productions = house(quota=300)
+    for key in ("a", "b", "c"):
+        read(productions, key, Work(key.encode() * 100))
+    with productions.join("a", never) as reader:
+        assert rest(reader) == b"a" * 100
+    read(productions, "d", Work(b"d" * 100))
+    assert [key for key in "acd" if is_kept(productions, key)] == ["a", "c", "d"]
+    assert not is_kept(productions, "b")
+
+
+def test_small_results_are_kept_in_no_more_files_than_may_be_open(house: Maker, tmp_path: Path) -> None:
+    productions = house(files=3)
+    before = descriptors(tmp_path)
+    for number in range(20):
+        read(productions, str(number), Work(b"small"))
+        until(lambda: not productions._running)
+    assert list(productions._tapes) == ["17", "18", "19"]
+    assert descriptors(tmp_path) - before == 3
+
+
+def test_a_result_of_more_files_than_may_be_open_costs_no_other_its_place(house: Maker) -> None:
+    productions = house(files=3)
+    read(productions, "small", Work(b"small"))
+    read(productions, "large", Work(b"l" * (4 * SEGMENT)))
+    until(lambda: not productions._running)
+    assert list(productions._tapes) == ["small"]
+
+
+def test_a_dropped_tape_is_read_to_its_end_by_those_who_have_it(house: Maker) -> None:
+    productions = house(quota=100)
+    read(productions, "a", Work(b"a" * 100))
+    with productions.join("a", never) as reader:
+        read(productions, "b", Work(b"b" * 100))
+        assert not is_kept(productions, "a")
+        assert rest(reader) == b"a" * 100
+
+
+@pytest.mark.parametrize(("keep", "quota"), [(1000, MEBIBYTE), (MEBIBYTE, 1000)])
+def test_a_result_too_large_to_keep_costs_no_other_its_place(keep: int, quota: int, house: Maker) -> None:
+    productions = house(keep=keep, quota=quota)
+    read(productions, "small", Work(b"s" * 900))
+    assert read(productions, "large", Work(b"l" * 50_000)) == b"l" * 50_000
+    assert not is_kept(productions, "large")
+    assert is_kept(productions, "small")
+
+
+def test_without_a_folder_nothing_is_kept_in_memory(house: Maker) -> None:
+    productions = house(folder=None)
+    for data in (b"small", b"l" * 50_000):
+        assert read(productions, "key", Work(data)) == data
+        until(lambda: not productions._running)
+        assert not productions._tapes
+
+
+def test_without_a_folder_those_who_ask_at_the_same_time_share(house: Maker) -> None:
+    productions = house(folder=None)
+    job = Work(hold=True)
+    readers = [productions.join("key", lambda: job), productions.join("key", never)]
+    job.let_go.set()
+    assert [rest(reader) for reader in readers] == [job.data] * 2
+    for reader in readers:
+        reader.close()
+
+
+def test_a_tape_that_lost_its_start_is_freed_though_another_took_its_key(
+    house: Maker, tmp_path: Path
+) -> None:
+    before = descriptors(tmp_path)
+    productions = house(keep=0)
+    large = Work(b"l" * 100_000)
+    first = productions.join("key", lambda: large)
+    for _ in range(20):
+        first.read_blocking(SEGMENT)
+    second = productions.join("key", lambda: Work(b"s" * 50_000))
+    assert rest(second) == b"s" * 50_000
+    rest(first)
+    first.close()
+    second.close()
+    until(lambda: descriptors(tmp_path) == before)
+
+
+def test_a_production_whose_readers_left_is_not_counted_as_kept(house: Maker) -> None:
+    class Deaf(Work):
+        """Finishes whatever its cancellation says."""
+
+        def _raise_if_cancelled(self) -> None:
+            return
+
+    productions = house(quota=100)
+    read(productions, "kept", Work(b"k" * 90))
+    job = Deaf(b"d" * 1, hold=True)
+    productions.join("left", lambda: job).close()
+    job.let_go.set()
+    until(lambda: not productions._running)
+    assert list(productions._tapes) == ["kept"]
+
+
+def test_stopping_fails_every_reader_who_has_not_the_whole(house: Maker) -> None:
+    productions = house(places(count=2), keep=0)
+    holder, slow, waiter = Work(hold=True), Work(b"s" * 100_000), Work()
+    readers = [
+        productions.join(str(number), lambda job=job: job) for number, job in enumerate((holder, slow))
+    ]
+    assert holder.running.wait(PATIENCE)
+    assert slow.running.wait(PATIENCE)
+    readers.append(productions.join("waiter", lambda: waiter))
+    time.sleep(0.05)
+    productions.close()
+    for reader in readers:
+        with pytest.raises((Stopping, ProductionCancelled)):
+            rest(reader)
+        reader.close()
+    assert holder.over.wait(PATIENCE)
+    assert slow.over.wait(PATIENCE)
+    assert not waiter.running.is_set()
+    with pytest.raises(Stopping):
+        productions.join("new", never)
+
+
+def test_stopping_lets_those_who_have_the_whole_read_it(house: Maker) -> None:
+    productions = house()
+    read(productions, "key", Work(b"whole"))
+    with productions.join("key", never) as reader:
+        productions.close()
+        assert rest(reader) == b"whole"
+
+
+def test_a_production_past_its_deadline_is_stopped_and_told(house: Maker) -> None:
+    productions = house(most=0.2)
+    work = Work(hold=True)
+    with productions.join("key", lambda: work) as reader:
+        assert reader.read_blocking(1) == b"t"
+        with pytest.raises(DeadlineExceeded, match=r"0\.2 s"):
+            reader.read_blocking(1)
+    assert work.over.wait(PATIENCE)
+
+
+def test_waiting_for_a_slow_reader_does_not_count_for_the_deadline(house: Maker) -> None:
+    productions = house(keep=0, most=0.3)
+    data = b"x" * (WINDOW + 4 * SEGMENT)
+    with productions.join("key", lambda: Work(data)) as reader:
+        until(lambda: reader._tape.blocked)
+        time.sleep(0.6)
+        assert rest(reader) == data

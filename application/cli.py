@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from application import __version__
-from application.downloads.stored import ObjectReader
 from application.errors import DownloadError
 from application.lifespan import check_settings
 from application.service import Service, open_service
 from application.settings import read_settings
-from application.spool import Reader
 from application.telemetry.logs import uvicorn_log_config
 from application.telemetry.metrics import shared_metrics
 from application.telemetry.requests import PROMETHEUS
 
 if TYPE_CHECKING:
+    from application.downloads.content import Content
     from application.downloads.plan import Plan
 
 READ_BYTES = 1 << 20
@@ -155,8 +154,8 @@ def _write(service: Service, plan: "Plan", output: Path) -> int:
     """Write beside the output and rename when whole, so that no short file has its name."""
     handle, partial = tempfile.mkstemp(dir=output.absolute().parent, prefix=f".{output.name}.")
     try:
-        with os.fdopen(handle, "wb") as file, service.downloads.open(plan) as reader:
-            size = _copy(reader, file.write)
+        with os.fdopen(handle, "wb") as file, service.downloads.open(plan) as content:
+            size = _copy(content, file.write)
         Path(partial).replace(output)
     except BaseException:
         Path(partial).unlink(missing_ok=True)
@@ -185,13 +184,13 @@ def _verify(options: argparse.Namespace) -> int:
     return 0 if verdict.is_complete else 1
 
 
-def _copy(reader: Reader | ObjectReader, write: Callable[[bytes], int]) -> int:
+def _copy(content: "Content", write: Callable[[bytes], int]) -> int:
     """Copy to the end, with a progress bar on a terminal; returns the bytes."""
     with _progress("export") as show:
-        while data := reader.read_blocking(READ_BYTES):
+        while data := content.read_blocking(READ_BYTES):
             write(data)
-            show(reader.position, reader.size)
-    return reader.position
+            show(content.position, content.size)
+    return content.position
 
 
 @contextmanager

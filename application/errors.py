@@ -9,6 +9,8 @@ DownloadError
 ├── QueryInvalid              parameters that do not fit the dataset, one entry each
 ├── ColumnUnsupported         a column cannot be written exactly in the format asked for
 ├── CodingUnacceptable        the client refuses every coding we have
+├── PreconditionFailed        the client asked for another version than there is
+├── RangeNotSatisfiable       no byte of the range exists
 ├── StorageUnavailable        the bucket or folder does not answer
 ├── EngineFailed              DuckDB failed on this query
 ├── Busy                      no place became free in time
@@ -77,6 +79,18 @@ class ColumnUnsupported(DownloadError):
 
 class CodingUnacceptable(DownloadError):
     """The client's Accept-Encoding refuses every coding there is."""
+
+
+class PreconditionFailed(DownloadError):
+    """The data is no longer the version that If-Match or If-Unmodified-Since names."""
+
+
+class RangeNotSatisfiable(DownloadError):
+    """No byte of the range exists; ``size`` is how many there are."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"There are {size} bytes; ask for a range within them.")
+        self.size = size
 
 
 class StorageUnavailable(DownloadError):

@@ -30,7 +30,8 @@ class Lifespan:
         # Nor does one wait for the other, which takes some tenths of a second to open.
         self._access_lock = threading.Lock()
         self._opening: threading.Timer | None = None
-        self._is_draining = False
+        # Once it is set, the process begins nothing more.
+        self._stopping = threading.Event()
         self._lock = threading.Lock()
         self.observer = RequestObserver(
             lambda: self.settings.metrics,
@@ -70,9 +71,10 @@ class Lifespan:
             if self._service:
                 self._service.close()
                 self._service = None
-            self._service = open_service(settings, self._storages)
-            if self._is_draining:
-                self._service.drain()
+            if not self._in_lifespan:
+                # The last one's was set when it was closed; nobody stops this one yet.
+                self._stopping = threading.Event()
+            self._service = open_service(settings, self._storages, self._stopping)
             return self._service
 
     def start(self) -> None:
@@ -83,7 +85,7 @@ class Lifespan:
         self._settings = self._given or read_settings()
         self._storages = open_storages(self._settings)
         self._in_lifespan = True
-        self._is_draining = False
+        self._stopping.clear()
         self.access.start()
         self.observer.start()
         self._opening = threading.Timer(OPENING_SECONDS, self.get)
@@ -96,7 +98,7 @@ class Lifespan:
 
     def drain(self) -> None:
         """The process was told to stop: new downloads are refused."""
-        self._is_draining = True
+        self._stopping.set()
         service = self._service
         if service:
             service.drain()

@@ -8,7 +8,6 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from application import __version__
-from application.api.conditional import PreconditionFailed, RangeNotSatisfiable
 from application.api.dependencies import observed
 from application.api.middleware.access_log import AccessLogMiddleware
 from application.api.middleware.api_key import ApiKeyMiddleware
@@ -20,12 +19,7 @@ from application.api.middleware.rate_limit import RateLimitMiddleware
 from application.api.middleware.request_id import RequestIdMiddleware
 from application.api.middleware.security_headers import SecurityHeadersMiddleware
 from application.api.middleware.tracing import TracingMiddleware
-from application.api.problems import (
-    download_error,
-    http_error,
-    precondition_failed,
-    range_not_satisfiable,
-)
+from application.api.problems import download_error, http_error
 from application.api.routes import ROUTERS
 from application.errors import DownloadError
 from application.lifespan import Lifespan
@@ -70,8 +64,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.lifespan = life
     app.add_exception_handler(DownloadError, download_error)
     app.add_exception_handler(HTTPException, http_error)
-    app.add_exception_handler(PreconditionFailed, precondition_failed)
-    app.add_exception_handler(RangeNotSatisfiable, range_not_satisfiable)
     # The last one added is the outermost. What refuses is inside CORS, so that a browser can read why.
     app.add_middleware(ClientDownloadsMiddleware, lifespan=life)
     app.add_middleware(ApiKeyMiddleware, lifespan=life)

@@ -14,6 +14,7 @@ from application import __version__
 from application.errors import ConfigurationError
 from application.production.productions import Productions
 from application.production.slots import Slots
+from application.production.watchdog import Patience
 from application.settings import Settings
 from application.spool import is_in_memory
 from application.storage import open_export_storage, open_storage
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from application.datasets.catalogue import Catalogue
     from application.downloads.downloads import Downloads
     from application.downloads.exports import Exports
+    from application.downloads.redirects import Redirects
     from application.engine.scan import Engine
     from application.storage.export import S3ExportStorage
 
@@ -53,6 +55,7 @@ class Service:
     productions: Productions
     downloads: Downloads
     exports: Exports | None
+    redirects: Redirects
 
     def check(self) -> None:
         """See that storage and engine answer; raises Stopping, StorageUnavailable or EngineFailed."""
@@ -101,14 +104,17 @@ def name_storages(settings: Settings) -> Storages:
     return Storages(storage, store)
 
 
-def open_service(settings: Settings, storages: Storages | None = None) -> Service:
+def open_service(
+    settings: Settings, storages: Storages | None = None, stopping: threading.Event | None = None
+) -> Service:
     """Build a service, over storages that are open or those of the settings; connects to nothing yet.
 
-    Raises ConfigurationError.
+    ``stopping`` is set once the process begins nothing more. Raises ConfigurationError.
     """
     # The engine and what writes the formats take longer to import than all else (docs/performance.md).
     from application.datasets.catalogue import Catalogue
     from application.downloads.downloads import Downloads
+    from application.downloads.redirects import Redirects
     from application.engine.database import Database
     from application.engine.scan import Engine
 
@@ -122,20 +128,20 @@ def open_service(settings: Settings, storages: Storages | None = None) -> Servic
     )
     engine = Engine(storage, database)
     catalogue = Catalogue(storage, engine, settings.catalogue_max_age)
-    places = Slots(
+    slots = Slots(
         settings.production_limit,
         settings.production_memory,
         settings.production_queue,
         settings.production_queue_seconds,
     )
     productions = Productions(
-        places,
+        slots,
         settings.spool_dir,
         settings.spool_max_result,
         _quota(settings),
         most_files=_most_files(),
-        stall_seconds=settings.production_stall_seconds,
-        most_seconds=settings.production_seconds,
+        patience=Patience(settings.production_stall_seconds, settings.production_seconds),
+        stopping=stopping or threading.Event(),
     )
     downloads = Downloads(
         storage,
@@ -146,7 +152,8 @@ def open_service(settings: Settings, storages: Storages | None = None) -> Servic
         folder=settings.spool_dir,
     )
     exports = _exports(settings, storage, store, downloads)
-    return Service(settings, storage, engine, catalogue, productions, downloads, exports)
+    redirects = Redirects(storage, settings.native_redirect_seconds, exports)
+    return Service(settings, storage, engine, catalogue, productions, downloads, exports, redirects)
 
 
 def _introduce(settings: Settings, storage: Storage, store: S3ExportStorage | None) -> None:

@@ -8,6 +8,7 @@ from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from application.downloads.conditions import Conditions
 from application.downloads.limits import Limits
 from application.errors import ParameterProblem, QueryInvalid
 from application.formats.compression import choose_coding
@@ -101,6 +102,12 @@ def answer_limits(request: Request, deadline: LambdaDeadline) -> Limits | None:
     return Limits(settings.response_max_bytes or None, deadline)
 
 
+def conditions(request: Request) -> Conditions:
+    """What the client makes its request depend on, from all field lines of each name."""
+    return Conditions.parse(request.headers.getlist)
+
+
+RequestedConditions = Annotated[Conditions, Depends(conditions)]
 AnswerLimits = Annotated[Limits | None, Depends(answer_limits)]
 RequestedDownload = Annotated["DownloadRequest", Depends(download_request)]
 CurrentLifespan = Annotated[Lifespan, Depends(lifespan)]

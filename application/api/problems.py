@@ -1,7 +1,7 @@
 """Domain errors as RFC 9457 problem+json: one table."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -20,13 +20,22 @@ RETRY_SECONDS = 5
 INTERNAL = "internal"
 
 
+def _no_headers(_: errors.DownloadError) -> dict[str, str]:
+    return {}
+
+
+def _content_range(error: errors.RangeNotSatisfiable) -> dict[str, str]:
+    return {"Content-Range": f"bytes */{error.size}"}
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """How one kind of error is told: status, a stable code, and whether trying again may help."""
+    """How one kind of error is told: status, a stable code, whether trying again may help, more headers."""
 
     status: HTTPStatus
     code: str
     retry: bool = False
+    headers: Callable[[Any], dict[str, str]] = _no_headers
 
 
 PROBLEMS: dict[type[errors.DownloadError], Problem] = {
@@ -38,6 +47,10 @@ PROBLEMS: dict[type[errors.DownloadError], Problem] = {
     errors.QueryInvalid: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "query-invalid"),
     errors.ColumnUnsupported: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "column-unsupported"),
     errors.CodingUnacceptable: Problem(HTTPStatus.NOT_ACCEPTABLE, "coding-unacceptable"),
+    errors.PreconditionFailed: Problem(HTTPStatus.PRECONDITION_FAILED, "precondition-failed"),
+    errors.RangeNotSatisfiable: Problem(
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "range-not-satisfiable", headers=_content_range
+    ),
     errors.StorageUnavailable: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "storage-unavailable", retry=True),
     errors.EngineFailed: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "engine-failed"),
     errors.Busy: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "busy", retry=True),
@@ -109,7 +122,9 @@ async def download_error(request: Request, error: Exception) -> Response:
     members = {}
     if isinstance(error, errors.QueryInvalid):
         members["errors"] = [{"parameter": item.parameter, "detail": item.detail} for item in error.problems]
-    headers = {"Retry-After": str(RETRY_SECONDS)} if problem.retry else {}
+    headers = problem.headers(error)
+    if problem.retry:
+        headers["Retry-After"] = str(RETRY_SECONDS)
     return problem_response(request_id(request), problem.status, problem.code, str(error), headers, **members)
 
 
@@ -127,26 +142,6 @@ async def http_error(request: Request, error: Exception) -> Response:
         # Those paths have a route for each of the two; the router names the first it finds.
         headers["Allow"] = "GET, HEAD"
     return problem_response(request_id(request), status, code, detail, headers)
-
-
-async def precondition_failed(request: Request, _: Exception) -> Response:
-    """Tell a client that there is another version than the one it asked for."""
-    detail = "The dataset is no longer the version that If-Match or If-Unmodified-Since names."
-    return problem_response(
-        request_id(request), HTTPStatus.PRECONDITION_FAILED, "precondition-failed", detail
-    )
-
-
-async def range_not_satisfiable(request: Request, error: Exception) -> Response:
-    """Tell a client that its range has no bytes, and how many there are."""
-    size = getattr(error, "size", 0)
-    return problem_response(
-        request_id(request),
-        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-        "range-not-satisfiable",
-        f"There are {size} bytes; ask for a range within them.",
-        {"Content-Range": f"bytes */{size}"},
-    )
 
 
 def request_id(request: Request) -> str:

@@ -5,28 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
+from contextlib import nullcontext
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from application.api.conditional import Validators, is_not_modified, wanted_range
 from application.api.disconnect import unless_gone
+from application.downloads.answer import Answer, Kind
 from application.downloads.limits import Limits
-from application.downloads.stored import ObjectReader
-from application.errors import AnswerTooLarge, ClientStalled
+from application.errors import ClientStalled
 from application.formats.compression import IDENTITY
 from application.models import Query
-from application.spool import Reader
 from application.telemetry.facts import facts_of
 
 if TYPE_CHECKING:
+    from application.downloads.conditions import Conditions
+    from application.downloads.content import Content
     from application.downloads.downloads import Downloads
-    from application.downloads.exports import Exports
     from application.downloads.plan import Plan, Request
+    from application.downloads.redirects import Redirects
 
 # Read and sent in one piece: it is what a stalled client holds (docs/performance.md).
 PIECE_BYTES = 64 << 10
@@ -36,10 +36,10 @@ SHOWN_FILTER_LENGTH = 100
 
 
 class DownloadResponse(Response):
-    """Streams a plan's bytes; HEAD and 304 run no query; a failure after headers breaks the connection.
+    """Answers one request for a plan; a failure after the headers breaks the connection.
 
     ``limits`` makes every result whole before its headers, for places where an abort cannot be seen.
-    What they refuse is answered by a redirect to its export, where there are ``exports``.
+    ``max_age`` and ``stall_seconds`` are seconds: for which caches keep it, and a client may take nothing.
     """
 
     def __init__(
@@ -47,77 +47,65 @@ class DownloadResponse(Response):
         downloads: Downloads,
         request: Request,
         plan: Plan,
+        conditions: Conditions,
         *,
+        limits: Limits | None,
+        redirects: Redirects,
         max_age: int,
         stall_seconds: float,
-        limits: Limits | None,
-        exports: Exports | None,
     ) -> None:
         super().__init__()
         self._downloads = downloads
         self._request = request
         self._plan = plan
-        self._max_age = max_age
+        self._conditions = conditions
         self._limits = limits
-        self._exports = exports
+        self._redirects = redirects
+        self._max_age = max_age
         self._stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
         facts = facts_of(scope)
         facts.filters, facts.e_tag = shown_filters(self._plan.query), self._plan.e_tag
-        if is_not_modified(headers, _validators(self._plan)):
-            await self._start(send, 304, self._plan, {})
+        if scope["method"] == "HEAD":
+            answer = self._downloads.head(self._plan, self._conditions)
+            await self._send_answer(scope, receive, send, answer)
+        else:
+            await unless_gone(self._answer(scope, receive, send), receive)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # An abort to an HTTP/1.0 client is a clean end to it: there, too, the whole comes first.
+        limits = self._limits or (Limits() if scope["http_version"] == "1.0" else None)
+        answer = await self._downloads.start(
+            self._request, self._plan, self._conditions, limits, self._redirects
+        )
+        facts_of(scope).e_tag = answer.plan.e_tag
+        await self._send_answer(scope, receive, send, answer)
+
+    async def _send_answer(self, scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
+        if answer.kind is Kind.REDIRECT:
+            facts_of(scope).source = "redirect"
+            await redirect_response(str(answer.location))(scope, receive, send)
+        elif answer.kind is Kind.NOT_MODIFIED:
+            await self._start(send, 304, answer.plan, {})
             await send({"type": "http.response.body", "body": b""})
         elif scope["method"] == "HEAD":
-            await self._answer_head(send)
-        else:
-            # An abort to an HTTP/1.0 client is a clean end to it: there, too, the whole comes first.
-            limits = self._limits or (Limits() if scope["http_version"] == "1.0" else None)
-            try:
-                await unless_gone(self._stream(scope, send, limits), receive)
-            except AnswerTooLarge:
-                if self._exports is None:
-                    raise
-                url = await asyncio.to_thread(self._exports.url, self._request, self._plan)
-                facts.source = "redirect"
-                await redirect_response(url)(scope, receive, send)
+            with answer.content or nullcontext():
+                await self._start(send, 200, answer.plan, _known(answer))
+            await send({"type": "http.response.body", "body": b""})
+        elif answer.content:
+            with answer.content as content:
+                await self._stream(scope, send, answer, content)
 
-    async def _answer_head(self, send: Send) -> None:
-        reader = self._downloads.finished(self._plan)
-        known = {}
-        if reader is not None:
-            with reader:
-                known = _whole_headers(reader)
-        await self._start(send, 200, self._plan, known)
-        await send({"type": "http.response.body", "body": b""})
-
-    async def _stream(self, scope: Scope, send: Send, limits: Limits | None) -> None:
-        """Send everything."""
-        headers, facts = Headers(scope=scope), facts_of(scope)
-        status, known = 200, dict[str, str]()
-
-        def narrow(plan: Plan, reader: Reader | ObjectReader) -> None:
-            nonlocal status, known
-            # Once more: the plan may be of another version than the one that was compared.
-            is_not_modified(headers, _validators(plan))
-            known = _whole_headers(reader)
-            if reader.size is None or not (wanted := wanted_range(headers, _validators(plan), reader.size)):
-                return
-            start, end = wanted
-            reader.cut(start, end)
-            status = 206
-            known["Content-Length"] = str(end - start)
-            known["Content-Range"] = f"bytes {start}-{end - 1}/{reader.size}"
-
-        plan, reader = await self._downloads.start(self._request, self._plan, narrow, limits)
-        with reader:
-            facts.source, facts.e_tag = reader.source, plan.e_tag
-            facts.rows = _rows(plan, reader, status)
-            await self._start(send, status, plan, known)
-            while body := await reader.read(PIECE_BYTES):
-                await self._send(send, {"type": "http.response.body", "body": body, "more_body": True})
-        facts.rows = _rows(plan, reader, status)
+    async def _stream(self, scope: Scope, send: Send, answer: Answer, content: Content) -> None:
+        facts, is_whole = facts_of(scope), answer.part is None
+        facts.source = content.source
+        facts.rows = content.rows if is_whole else None
+        await self._start(send, 200 if is_whole else 206, answer.plan, _known(answer))
+        while body := await content.read(PIECE_BYTES):
+            await self._send(send, {"type": "http.response.body", "body": body, "more_body": True})
+        content.close()
+        facts.rows = content.rows if is_whole else None
         await self._send(send, {"type": "http.response.body", "body": b""})
 
     async def _send(self, send: Send, message: Message) -> None:
@@ -177,22 +165,16 @@ def missing_fields(names: tuple[str, ...]) -> str:
     return shown
 
 
-def _whole_headers(reader: Reader | ObjectReader) -> dict[str, str]:
+def _known(answer: Answer) -> dict[str, str]:
     """What can be said of a whole result: its length, its digest (RFC 9530), and that it has ranges."""
-    if reader.size is None:
+    content = answer.content
+    if content is None or content.size is None:
         return {}
-    headers = {"Content-Length": str(reader.size), "Accept-Ranges": "bytes"}
-    if reader.digest is not None:
-        headers["Repr-Digest"] = f"sha-256=:{b64encode(reader.digest).decode()}:"
+    headers = {"Content-Length": str(content.size), "Accept-Ranges": "bytes"}
+    if content.digest is not None:
+        headers["Repr-Digest"] = f"sha-256=:{b64encode(content.digest).decode()}:"
+    if answer.part:
+        start, end = answer.part
+        headers["Content-Length"] = str(end - start)
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{content.size}"
     return headers
-
-
-def _rows(plan: Plan, reader: Reader | ObjectReader, status: int) -> int | None:
-    """Rows of the answer for the log, where all of the result is sent and they are known by now."""
-    if status != 200:
-        return None
-    return plan.dataset.rows if isinstance(reader, ObjectReader) else reader.rows
-
-
-def _validators(plan: Plan) -> Validators:
-    return Validators(plan.e_tag, plan.dataset.last_modified)

@@ -1,20 +1,24 @@
 """The use case, for HTTP and for the command line: plan a download, then open its bytes."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 from application.datasets.catalogue import Catalogue
+from application.downloads.answer import Answer, Kind
+from application.downloads.conditions import Conditions
+from application.downloads.content import Content
 from application.downloads.job import DownloadJob
 from application.downloads.limits import Limits
 from application.downloads.plan import SMALL_BYTES, SMALL_SECONDS, Plan, Request, find_format, make_plan
-from application.downloads.stored import ObjectReader
+from application.downloads.redirects import Redirects
+from application.downloads.stored import StoredObject
 from application.engine.scan import VECTOR_ROWS, Engine
 from application.errors import AnswerTooLarge, DatasetChanged
 from application.production.productions import Productions
-from application.spool import Reader
 from application.storage.base import Storage
 from application.telemetry.tracing import span
+
+NONE = Conditions()
 
 
 class Downloads:
@@ -47,74 +51,102 @@ class Downloads:
         with span("plan", download_dataset=request.name, download_format=request.extension):
             return make_plan(request, self._catalogue.get(request.name, fresh=fresh), chosen)
 
-    def open(self, plan: Plan) -> Reader | ObjectReader:
-        """A reader of the plan's bytes, which other readers of the same ETag share; blocks on no I/O."""
+    def open(self, plan: Plan) -> Content:
+        """A plan's bytes, which others who ask for the same ETag share; blocks on no I/O."""
         if plan.is_native:
-            make_room = self._productions.make_room
-            return ObjectReader(self._storage, plan.dataset.objects[0], self._folder, make_room)
+            dataset, make_room = plan.dataset, self._productions.make_room
+            return StoredObject(self._storage, dataset.objects[0], dataset.rows, self._folder, make_room)
         memory = VECTOR_ROWS * plan.dataset.row_bytes * self._threads
         return self._productions.join(
             plan.e_tag, lambda: DownloadJob(plan, self._engine, self._catalogue, memory)
         )
 
-    def finished(self, plan: Plan) -> Reader | ObjectReader | None:
-        """A reader of the plan's bytes if they are whole already; makes nothing."""
-        return self.open(plan) if plan.is_native else self._productions.finished(plan.e_tag)
+    def kept(self, plan: Plan) -> Content | None:
+        """A plan's bytes if they are whole already; makes nothing."""
+        return self.open(plan) if plan.is_native else self._productions.kept(plan.e_tag)
+
+    def head(self, plan: Plan, conditions: Conditions) -> Answer:
+        """What can be told of a plan without making it; raises PreconditionFailed."""
+        if conditions.is_not_modified(plan.validators):
+            return Answer(Kind.NOT_MODIFIED, plan)
+        return Answer(Kind.CONTENT, plan, self.kept(plan))
 
     async def start(
         self,
         request: Request,
         plan: Plan,
-        narrow: Callable[[Plan, Reader | ObjectReader], None],
-        limits: Limits | None,
-    ) -> tuple[Plan, Reader | ObjectReader]:
-        """Open a plan and wait for its first bytes; for its end within ``limits`` or where it may be small.
+        conditions: Conditions = NONE,
+        limits: Limits | None = None,
+        redirects: Redirects | None = None,
+    ) -> Answer:
+        """Answer a plan with its bytes, once the first are there; all of them within ``limits``, or if few.
 
-        ``narrow`` may cut the reader to a range, once it can be known whether the result is whole.
-        A change of the data found by then means one more plan over the new version. Raises what the
-        production raises, and AnswerTooLarge where the whole has no place or is beyond the limits.
+        A change of the data found by then means one more plan over the new version, on which the
+        conditions are evaluated again. Raises what the production raises, PreconditionFailed,
+        RangeNotSatisfiable, and AnswerTooLarge where the whole has no place or is beyond the limits.
         """
-        for last in (False, True):
-            reader = self.open(plan)
-            try:
-                if limits:
-                    await _made_whole(plan, reader, narrow, limits)
-                else:
-                    if isinstance(reader, Reader) and await reader.ready() and plan.may_be_small:
-                        await reader.settle(SMALL_BYTES, SMALL_SECONDS)
-                    narrow(plan, reader)
-                await reader.ready()
-            except DatasetChanged:
-                reader.close()
-                if last:
-                    raise
-                plan = await asyncio.to_thread(self.plan, request, fresh=True)
-            except BaseException:
-                reader.close()
+        try:
+            return await self._answer(request, plan, conditions, limits, redirects)
+        except DatasetChanged:
+            plan = await asyncio.to_thread(self.plan, request, fresh=True)
+        return await self._answer(request, plan, conditions, limits, redirects)
+
+    async def _answer(
+        self,
+        request: Request,
+        plan: Plan,
+        conditions: Conditions,
+        limits: Limits | None,
+        redirects: Redirects | None,
+    ) -> Answer:
+        if conditions.is_not_modified(plan.validators):
+            return Answer(Kind.NOT_MODIFIED, plan)
+        if redirects and redirects.may_find(plan, limits):
+            # Elsewhere the threads of the loop are not asked: those that wait for stalled storage hold them.
+            url = await asyncio.to_thread(redirects.find, plan)
+            if url is not None:
+                return Answer(Kind.REDIRECT, plan, location=url)
+        content = self.open(plan)
+        try:
+            return Answer(Kind.CONTENT, plan, content, await _prepare(plan, content, conditions, limits))
+        except BaseException as error:
+            content.close()
+            if not (redirects and isinstance(error, AnswerTooLarge)):
                 raise
-            else:
-                break
-        return plan, reader
+            url = await asyncio.to_thread(redirects.instead, request, plan)
+            if url is None:
+                raise
+        return Answer(Kind.REDIRECT, plan, location=url)
 
 
-async def _made_whole(
-    plan: Plan,
-    reader: Reader | ObjectReader,
-    narrow: Callable[[Plan, Reader | ObjectReader], None],
-    limits: Limits,
-) -> None:
-    """Have everything that will be sent here, or raise; AnswerTooLarge with what the client can do."""
+async def _prepare(
+    plan: Plan, content: Content, conditions: Conditions, limits: Limits | None
+) -> tuple[int, int] | None:
+    """Have ready what will be sent, or raise; returns the part [start, end) that it is cut to."""
+    if limits is None:
+        await content.settle(SMALL_BYTES if plan.may_be_small else 0, SMALL_SECONDS)
+        part = _cut(plan, content, conditions)
+        await content.ready()
+        return part
     try:
         async with asyncio.timeout(limits.seconds_left):
-            if isinstance(reader, Reader):
-                await reader.settle()
-            narrow(plan, reader)
-            if reader.left is not None:
-                limits.check(reader.left)
-            if isinstance(reader, ObjectReader):
-                await reader.hold()
+            await content.settle()
+            part = _cut(plan, content, conditions)
+            if content.left is not None:
+                limits.check(content.left)
+            await content.hold()
+            await content.ready()
     except TimeoutError:
-        too_slow = "DownloadJob the result takes longer than an answer may take here."
+        too_slow = "Making the result takes longer than an answer may take here."
         raise AnswerTooLarge(f"{too_slow} {plan.advice}") from None
     except AnswerTooLarge as error:
         raise AnswerTooLarge(f"{error} {plan.advice}") from error
+    return part
+
+
+def _cut(plan: Plan, content: Content, conditions: Conditions) -> tuple[int, int] | None:
+    """Cut the content to the range that is asked for, where its size is known by now."""
+    part = None if content.size is None else conditions.part(plan.validators, content.size)
+    if part:
+        content.cut(*part)
+    return part

@@ -9,12 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
-from application.downloads.downloads import Downloads
+from application.downloads.content import Content
 from application.downloads.limits import MARGIN_SECONDS
 from application.downloads.plan import Plan, Request
-from application.downloads.stored import ObjectReader
 from application.errors import (
     Busy,
     DatasetChanged,
@@ -28,7 +27,6 @@ from application.errors import (
     StorageUnavailable,
 )
 from application.formats.compression import CODINGS, IDENTITY
-from application.spool import Reader
 from application.storage.base import Storage
 from application.storage.export import S3ExportStorage
 from application.telemetry import logger
@@ -44,6 +42,16 @@ PENDING = "The result is too large for an answer, and is being made; try again i
 Begin = Callable[[Mapping[str, Any]], None]
 
 
+class Opener(Protocol):
+    """What plans a download and opens its bytes."""
+
+    def plan(self, request: Request, *, fresh: bool = False) -> Plan:
+        """Fit a request to its dataset."""
+
+    def open(self, plan: Plan) -> Content:
+        """The plan's bytes."""
+
+
 class Exports:
     """Finds and makes exports; ``begin`` starts ``make`` with an event, elsewhere or in a thread here."""
 
@@ -51,7 +59,7 @@ class Exports:
         self,
         store: S3ExportStorage,
         storage: Storage,
-        downloads: Downloads,
+        downloads: Opener,
         url_seconds: int,
         begin: Begin | None = None,
     ) -> None:
@@ -140,12 +148,12 @@ class Exports:
         path = _path(plan)
         if self._store.head(path):
             return
-        with self._downloads.open(plan) as reader:
+        with self._downloads.open(plan) as content:
             # So much earlier that there is time to complete the upload, or to note the failure.
             end = None if deadline is None else deadline - MARGIN_SECONDS
-            self._store.write(path, _pieces(reader, end), attributes)
+            self._store.write(path, _pieces(content, end), attributes)
             written = self._store.head(path)
-            if written is None or written.size != reader.position:
+            if written is None or written.size != content.position:
                 self._store.remove(path)
                 raise ExportFailed("The export bucket holds other bytes than were written.")
         logger.info("export %s of %s: %d bytes", plan.e_tag[:12], plan.filename, written.size)
@@ -183,8 +191,8 @@ class Exports:
         threading.Thread(target=work, name="export", daemon=True).start()
 
 
-def _pieces(reader: Reader | ObjectReader, deadline: float | None) -> Iterator[bytes]:
-    while data := reader.read_blocking(READ_BYTES, deadline):
+def _pieces(content: Content, deadline: float | None) -> Iterator[bytes]:
+    while data := content.read_blocking(READ_BYTES, deadline):
         yield data
         if deadline is not None and time.time() > deadline:
             raise DeadlineExceeded("The download takes longer to make than there is time.")

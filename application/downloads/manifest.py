@@ -6,9 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from application.downloads.stored import ObjectReader
-from application.spool import Reader
-
 if TYPE_CHECKING:
     from application.downloads.downloads import Downloads
     from application.downloads.plan import Plan, Request
@@ -70,19 +67,16 @@ async def make_manifest(downloads: Downloads, request: Request, plan: Plan) -> M
     ``request`` is without a coding. The bytes are read to their end, so that a result which is too
     large to keep has a manifest too. Raises what the production raises.
     """
-    plan, reader = await downloads.start(request, plan, _not_narrowed, None)
-    with reader:
-        if isinstance(reader, ObjectReader):
-            digest = hashlib.sha256()
-            while data := await reader.read(READ_BYTES):
-                digest.update(data)
-            return Manifest(plan, plan.dataset.rows, reader.position, digest.hexdigest())
-        while await reader.read(READ_BYTES):
-            continue
-        assert reader.digest is not None  # noqa: S101 - a reader ends cleanly only at the end of the whole
-        assert reader.rows is not None  # noqa: S101
-        return Manifest(plan, reader.rows, reader.position, reader.digest.hex())
-
-
-def _not_narrowed(plan: Plan, reader: Reader | ObjectReader) -> None:
-    """No range: a manifest is of all bytes."""
+    answer = await downloads.start(request, plan)
+    content = answer.content
+    assert content is not None  # noqa: S101 - nothing was asked that leaves it out
+    with content:
+        hashed = None if content.is_hashed else hashlib.sha256()
+        while data := await content.read(READ_BYTES):
+            if hashed:
+                hashed.update(data)
+        digest = hashed.digest() if hashed else content.digest
+        # A content ends cleanly only at the end of the whole.
+        assert digest is not None  # noqa: S101
+        assert content.rows is not None  # noqa: S101
+        return Manifest(answer.plan, content.rows, content.position, digest.hex())

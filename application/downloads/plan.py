@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from application import __version__
+from application.downloads.conditions import Validators
 from application.engine.conform import can_be_read_again, output_schema
 from application.errors import ColumnUnsupported, FormatUnknown
 from application.formats import FORMATS, Format
@@ -40,6 +41,11 @@ class Plan:
     format: Format
     coding: str
     e_tag: str
+
+    @property
+    def validators(self) -> Validators:
+        """What an answer with this plan is recognised by."""
+        return Validators(self.e_tag, self.dataset.last_modified)
 
     @property
     def is_native(self) -> bool:

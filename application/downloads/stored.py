@@ -1,11 +1,12 @@
 """A stored object as it is: the whole native Parquet, by range, every piece of one version."""
 
 import asyncio
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO
+from typing import IO, Self
 
 from application.errors import AnswerTooLarge
 from application.models import ObjectMeta
@@ -15,21 +16,28 @@ from application.storage.base import CHUNK, Storage
 HELD_IN_MEMORY = 8 << 20
 
 
-class ObjectReader:
-    """Reads a stored object from a place on; as a tape's reader, but nothing is produced."""
+class StoredObject:
+    """A content of so many rows that lies in storage: nothing is made, and its size is known at once.
 
-    digest: bytes | None = None
+    What is held lies in ``folder``, beyond 8 MiB; ``make_room`` is called when that is full, and says
+    whether it helped.
+    """
+
     source = "object"
+    digest: bytes | None = None
+    is_hashed = False
 
     def __init__(
         self,
         storage: Storage,
         meta: ObjectMeta,
+        rows: int,
         folder: Path | None = None,
         make_room: Callable[[], bool] = lambda: False,
     ) -> None:
         self._storage = storage
         self._meta = meta
+        self.rows: int | None = rows
         self._folder = folder
         self._make_room = make_room
         self.position = 0
@@ -38,7 +46,7 @@ class ObjectReader:
         self._ahead = b""
         self._held: IO[bytes] | None = None
 
-    def __enter__(self) -> "ObjectReader":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,6 +61,9 @@ class ObjectReader:
     def left(self) -> int | None:
         """Bytes that are still to be read."""
         return self._end - self.position
+
+    async def settle(self, size: float = math.inf, seconds: float | None = None) -> None:
+        """Nothing is to be waited for."""
 
     def cut(self, start: int, end: int) -> None:
         """Read [start, end) only; before the first byte is read."""

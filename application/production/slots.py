@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from application.errors import Busy, ProductionCancelled, ResultTooLarge, Stopping
+from application.errors import Busy, ProductionCancelled, ResultTooLarge
 
 
 class Slots:
@@ -20,12 +20,11 @@ class Slots:
         self._queue: deque[object] = deque()
         self.taken = 0
         self._changed = threading.Condition()
-        self._stopping = False
 
     def enter(self, memory: int, is_cancelled: Callable[[], bool]) -> None:
-        """Wait for a place.
+        """Wait for a slot.
 
-        Raises Busy, Stopping, ProductionCancelled, or ResultTooLarge for what can never fit.
+        Raises Busy, ProductionCancelled, or ResultTooLarge for what can never fit.
         """
         if memory > self._budget:
             needs, has = -(-memory >> 20), self._budget >> 20
@@ -50,26 +49,23 @@ class Slots:
 
     @property
     def waiting(self) -> int:
-        """How many wait for a place."""
+        """How many wait for a slot."""
         return len(self._queue)
 
     def leave(self, memory: int) -> None:
-        """Give a place back."""
+        """Give a slot back."""
         with self._changed:
             self._count += 1
             self.taken -= 1
             self._memory += memory
             self._changed.notify_all()
 
-    def nudge(self, *, stop: bool = False) -> None:
+    def nudge(self) -> None:
         """Make those who wait look again at whether they still want to."""
         with self._changed:
-            self._stopping = self._stopping or stop
             self._changed.notify_all()
 
     def _raise_if_hopeless(self, deadline: float, is_cancelled: Callable[[], bool]) -> None:
-        if self._stopping:
-            raise Stopping("The service is stopping.")
         if is_cancelled():
             raise ProductionCancelled("The download was cancelled.")
         if time.monotonic() >= deadline:

@@ -1,64 +1,80 @@
-"""Ends a production that makes nothing for too long, or takes too long: an interrupt alone does not.
-
-A query that waits for a stalled S3 body hears no interrupt, so the tape's readers are told at once.
-"""
+"""Stops a production that makes nothing for too long, or takes too long."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from application.errors import DeadlineExceeded, DownloadError, ProductionStalled
-from application.spool import Tape
 
 
-class Stoppable(Protocol):
-    """What a production can be stopped by."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that a production may make nothing, and seconds that it may take."""
+
+    stall_seconds: float
+    most_seconds: float
+
+
+class Written(Protocol):
+    """What a watch looks at."""
 
     @property
-    def is_set(self) -> bool:
-        """True once it is stopped."""
+    def size(self) -> int:
+        """Bytes that were made so far."""
 
-    def set(self) -> None:
-        """Stop it, now or before it starts."""
+    @property
+    def blocked(self) -> bool:
+        """True while the producer waits for a slow reader."""
+
+
+class Watch:
+    """Says when patience is over, from looks at what is written; ``now`` is the first moment, in seconds.
+
+    What a producer waits for a slow reader counts for neither limit.
+    """
+
+    def __init__(self, patience: Patience, now: float) -> None:
+        self._patience = patience
+        self._last = now
+        self._size = -1
+        self._silent = self._worked = 0.0
+
+    def look(self, now: float, tape: Written) -> DownloadError | None:
+        """The failure to stop the production with, or None while there is patience."""
+        passed, self._last = now - self._last, now
+        if tape.blocked:
+            self._silent = 0.0
+            return None
+        self._worked += passed
+        self._silent = self._silent + passed if tape.size == self._size else 0.0
+        self._size = tape.size
+        if self._silent > self._patience.stall_seconds:
+            return ProductionStalled("The dataset's storage gave nothing for too long.")
+        if self._worked > self._patience.most_seconds:
+            return DeadlineExceeded(
+                f"This download takes more than the {self._patience.most_seconds:g} s that making one may "
+                "take; ask for less of it."
+            )
+        return None
 
 
 @contextmanager
-def watched(tape: Tape, cancellation: Stoppable, stall_seconds: float, most_seconds: float) -> Iterator[None]:
-    """While a producer writes this tape, stop it and tell its readers if it stalls or takes too long.
-
-    What a producer waits for a slow reader counts for neither.
-    """
+def watched(tape: Written, stop: Callable[[DownloadError], None], patience: Patience) -> Iterator[None]:
+    """While a producer writes this tape, stop it with a failure if it stalls or takes too long."""
     over = threading.Event()
-    pause = min(stall_seconds / 4, most_seconds / 4, 1.0)
+    pause = min(patience.stall_seconds / 4, patience.most_seconds / 4, 1.0)
+    watch = Watch(patience, time.monotonic())
 
-    def watch() -> None:
-        size = -1
-        silent = worked = 0.0
-        last = time.monotonic()
+    def run() -> None:
         while not over.wait(pause):
-            passed, last = time.monotonic() - last, time.monotonic()
-            if tape.blocked:
-                silent = 0.0
-                continue
-            worked += passed
-            silent = silent + passed if tape.size == size else 0.0
-            size = tape.size
-            failure: DownloadError | None = None
-            if silent > stall_seconds:
-                failure = ProductionStalled("The dataset's storage gave nothing for too long.")
-            elif worked > most_seconds:
-                failure = DeadlineExceeded(
-                    f"This download takes more than the {most_seconds:g} s that making one may take; "
-                    "ask for less of it."
-                )
-            if failure:
-                cancellation.set()
-                tape.stop(failure)
+            if failure := watch.look(time.monotonic(), tape):
+                stop(failure)
                 return
 
-    threading.Thread(target=watch, name="watchdog", daemon=True).start()
+    threading.Thread(target=run, name="watchdog", daemon=True).start()
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 
-class Signal:
+class SharedCondition:
     """A lock with a bell: whoever changes what it guards rings, whoever waits looks again.
 
     It holds no event loop: one that is gone by the time of the ring is passed over.

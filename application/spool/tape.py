@@ -8,10 +8,10 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Protocol
 
 from application.errors import ProductionCancelled, SpoolFull
-from application.spool.condition import Signal
-from application.spool.reader import Reader
+from application.spool.condition import SharedCondition
 from application.spool.segments import NoSpace, Segments
 
 WINDOW_BYTES = 32 << 20
@@ -19,6 +19,14 @@ WINDOW_BYTES = 32 << 20
 MEMORY_WINDOW_BYTES = 2 << 20
 # How often a producer looks whether a full folder has space again.
 FULL_SECONDS = 0.5
+
+
+class Place(Protocol):
+    """Where somebody reads a tape."""
+
+    @property
+    def position(self) -> int:
+        """The place of the next byte."""
 
 
 class Tape:
@@ -43,10 +51,10 @@ class Tape:
         self._window = WINDOW_BYTES if folder else MEMORY_WINDOW_BYTES
         self._on_idle = on_idle
         self._make_room = make_room
-        self._threads = threads
+        self.threads = threads
         self._segments = Segments(folder)
-        self._readers: list[Reader] = []
-        self._changed = Signal()
+        self._places: list[Place] = []
+        self.changed = SharedCondition()
         self._closed = False
         self._taken = False  # by its first reader
         self._ended = False  # nothing is written from then on, so the segments can be closed
@@ -67,16 +75,56 @@ class Tape:
         """How many files it holds open."""
         return self._segments.count
 
-    def open(self) -> Reader | None:
-        """A reader at the first byte, or None once that byte is gone or the tape has failed."""
-        with self._changed:
+    def enter(self, place: Place) -> str | None:
+        """Take a reader in at the first byte; returns where its bytes come from.
+
+        None once that byte is gone or the tape has failed: then it is not taken.
+        """
+        with self.changed:
             if self._closed or self.failure or not self.has_start:
                 return None
             source = "spool" if self.done else "joined" if self._taken else "made"
             self._taken = True
-            reader = Reader(self, source)
-            self._readers.append(reader)
-            return reader
+            self._places.append(place)
+            return source
+
+    def has_more(self, position: int, end: int | None) -> bool | None:
+        """True for bytes past a place, False at the clean end, None while neither is known.
+
+        Raises the producer's failure.
+        """
+        # At one moment: bytes and an end that come between two looks would make a short, clean end.
+        with self.changed:
+            if self.failure:
+                raise self.failure
+            if end is not None and position >= end:
+                return False
+            if self.size > position:
+                return True
+            return False if self.done else None
+
+    def look(self, position: int, size: int) -> bytes:
+        """At most ``size`` bytes from a place that has them."""
+        return self._segments.read(position, size)
+
+    def moved(self) -> None:
+        """A reader has moved on: a producer that waits for it may go on. With ``changed`` held."""
+        if self.size >= self._keep:
+            self.changed.ring()
+
+    def leave(self, place: Place) -> None:
+        """Let a reader go; the last to go stops the producer."""
+        with self.changed:
+            if place not in self._places:
+                return
+            self._places.remove(place)
+            idle = not self._places and not self.done and not self.failure
+            if idle:
+                self._closed = True
+            self._free_unused()
+            self.changed.ring()
+        if idle:
+            self._on_idle()
 
     def write(self, data: bytes | memoryview) -> None:
         """Append bytes; waits while the window is full.
@@ -94,9 +142,9 @@ class Tape:
                 continue
             self._hash.update(view[:count])
             view = view[count:]
-            with self._changed:
+            with self.changed:
                 self.size += count
-                self._changed.ring()
+                self.changed.ring()
 
     @property
     def held(self) -> int:
@@ -110,36 +158,42 @@ class Tape:
 
     def finish(self) -> None:
         """Say that the bytes are whole; the producer's last call."""
-        with self._changed:
-            self.done = self._ended = True
-            self._changed.ring()
+        with self.changed:
+            self.done = True
+            self._end()
+            self.changed.ring()
             self._free_unused()
 
     def fail(self, failure: BaseException) -> None:
         """Say that the bytes will never be whole; the producer's last call. Every reader gets the failure."""
-        with self._changed:
-            self._ended = True
+        with self.changed:
+            self._end()
             self.stop(failure)
             self._free_unused()
 
     def stop(self, failure: BaseException) -> None:
         """Give the readers a failure at once, from any thread; the producer's next write is refused."""
-        with self._changed:
+        with self.changed:
             self.failure = self.failure or failure
-            self._changed.ring()
+            self.changed.ring()
 
     def close(self) -> None:
         """Take no more readers; the space is freed when the last one has left."""
-        with self._changed:
+        with self.changed:
             self._closed = True
             self._free_unused()
 
+    def _end(self) -> None:
+        self._ended = True
+        # It may lead back to this tape, which is to go as soon as nobody holds it.
+        self._on_idle = _nothing
+
     def _wait_for_window(self) -> None:
-        with self._changed:
+        with self.changed:
             while True:
                 if self.failure:
                     raise ProductionCancelled("The download was stopped.")
-                if not self._readers and (self._closed or self.size > self._keep):
+                if not self._places and (self._closed or self.size > self._keep):
                     raise ProductionCancelled("The download's readers are gone.")
                 if self.size < self._keep:
                     return
@@ -149,12 +203,12 @@ class Tape:
                 self.blocked = self.size - slowest >= self._window
                 if not self.blocked:
                     return
-                self._changed.ring()
-                self._changed.wait()
+                self.changed.ring()
+                self.changed.wait()
 
     def _wait_for_space(self, error: NoSpace) -> None:
         """The folder is full: from now on keep only what a reader has still to read."""
-        with self._changed:
+        with self.changed:
             self._keep = min(self._keep, self.size)
             slowest = self._slowest()
             if self._segments.free(slowest):
@@ -162,27 +216,18 @@ class Tape:
             if slowest == self.size:
                 raise SpoolFull("There is no space left for this download; try again later.") from error
             self.blocked = True
-            self._changed.ring()
+            self.changed.ring()
             # Others may free space without a ring here.
-            self._changed.wait(FULL_SECONDS)
+            self.changed.wait(FULL_SECONDS)
 
     def _slowest(self) -> int:
-        return min((reader.position for reader in self._readers), default=self.size)
+        return min((place.position for place in self._places), default=self.size)
 
     def _free_unused(self) -> None:
         """Free all that nobody writes, reads or will read."""
-        if self._ended and not self._readers and (self._closed or self.failure):
+        if self._ended and not self._places and (self._closed or self.failure):
             self._segments.close()
 
-    def _left(self, reader: Reader) -> None:
-        with self._changed:
-            if reader not in self._readers:
-                return
-            self._readers.remove(reader)
-            idle = not self._readers and not self.done and not self.failure
-            if idle:
-                self._closed = True
-            self._free_unused()
-            self._changed.ring()
-        if idle:
-            self._on_idle()
+
+def _nothing() -> None:
+    """What happens when the last reader leaves a tape that has ended."""

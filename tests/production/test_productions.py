@@ -21,6 +21,7 @@ from application.errors import (
 )
 from application.production.productions import Productions
 from application.production.slots import Slots
+from application.production.watchdog import Patience
 from application.spool import Reader, Tape
 from tests.spool.descriptors import descriptors
 
@@ -117,8 +118,8 @@ def house(tmp_path: Path) -> Iterator[Maker]:
                 keep,
                 quota,
                 most_files=files,
-                stall_seconds=stall,
-                most_seconds=most,
+                patience=Patience(stall, most),
+                stopping=threading.Event(),
             )
         )
         return made[-1]
@@ -246,7 +247,7 @@ def test_places_are_given_in_the_order_of_asking() -> None:
     for number in range(8):
         threads.append(threading.Thread(target=wait, args=(number,), daemon=True))
         threads[-1].start()
-        until(lambda: len(given._queue) == len(threads))
+        until(lambda: given.waiting == len(threads))
     given.leave(0)
     for thread in threads:
         thread.join(PATIENCE)
@@ -275,7 +276,7 @@ def test_who_finds_no_place_in_time_is_told_so(house: Maker) -> None:
         read(productions, "waiter", Work())
     assert 0.08 < time.monotonic() - begin < 2
     holding.close()
-    until(lambda: not productions._running)
+    until(lambda: not productions.running)
     assert read(productions, "waiter", Work()) == b"the bytes"
 
 
@@ -286,7 +287,7 @@ def test_a_full_queue_turns_away_at_once(house: Maker) -> None:
     holding = productions.join("holder", lambda: holder)
     assert holder.running.wait(PATIENCE)
     waiting = productions.join("waiter", Work)
-    until(lambda: given._queue)
+    until(lambda: given.waiting)
     begin = time.monotonic()
     with pytest.raises(Busy):
         read(productions, "too many", Work())
@@ -374,8 +375,8 @@ def test_small_results_are_kept_in_no_more_files_than_may_be_open(house: Maker, 
     before = descriptors(tmp_path)
     for number in range(20):
         read(productions, str(number), Work(b"small"))
-        until(lambda: not productions._running)
-    assert list(productions._tapes) == ["17", "18", "19"]
+        until(lambda: not productions.running)
+    assert list(productions.kept_keys) == ["17", "18", "19"]
     assert descriptors(tmp_path) - before == 3
 
 
@@ -383,8 +384,8 @@ def test_a_result_of_more_files_than_may_be_open_costs_no_other_its_place(house:
     productions = house(files=3)
     read(productions, "small", Work(b"small"))
     read(productions, "large", Work(b"l" * (4 * SEGMENT)))
-    until(lambda: not productions._running)
-    assert list(productions._tapes) == ["small"]
+    until(lambda: not productions.running)
+    assert list(productions.kept_keys) == ["small"]
 
 
 def test_a_dropped_tape_is_read_to_its_end_by_those_who_have_it(house: Maker) -> None:
@@ -409,8 +410,8 @@ def test_without_a_folder_nothing_is_kept_in_memory(house: Maker) -> None:
     productions = house(folder=None)
     for data in (b"small", b"l" * 50_000):
         assert read(productions, "key", Work(data)) == data
-        until(lambda: not productions._running)
-        assert not productions._tapes
+        until(lambda: not productions.running)
+        assert not productions.kept_keys
 
 
 def test_without_a_folder_those_who_ask_at_the_same_time_share(house: Maker) -> None:
@@ -452,8 +453,8 @@ def test_a_production_whose_readers_left_is_not_counted_as_kept(house: Maker) ->
     job = Deaf(b"d" * 1, hold=True)
     productions.join("left", lambda: job).close()
     job.let_go.set()
-    until(lambda: not productions._running)
-    assert list(productions._tapes) == ["kept"]
+    until(lambda: not productions.running)
+    assert list(productions.kept_keys) == ["kept"]
 
 
 def test_stopping_fails_every_reader_who_has_not_the_whole(house: Maker) -> None:
@@ -494,12 +495,3 @@ def test_a_production_past_its_deadline_is_stopped_and_told(house: Maker) -> Non
         with pytest.raises(DeadlineExceeded, match=r"0\.2 s"):
             reader.read_blocking(1)
     assert work.over.wait(PATIENCE)
-
-
-def test_waiting_for_a_slow_reader_does_not_count_for_the_deadline(house: Maker) -> None:
-    productions = house(keep=0, most=0.3)
-    data = b"x" * (WINDOW + 4 * SEGMENT)
-    with productions.join("key", lambda: Work(data)) as reader:
-        until(lambda: reader._tape.blocked)
-        time.sleep(0.6)
-        assert rest(reader) == data

@@ -47,7 +47,7 @@ def test_one_production_serves_everyone_who_asks_for_the_same(rows: Path) -> Non
     with serving_folder(rows) as server, ThreadPoolExecutor(8) as pool:
         bodies = list(pool.map(lambda _: server.get("/rows-1.csv").content, range(8)))
         assert len(set(bodies)) == 1
-        assert len(server.lifespan.get().productions._tapes) == 1
+        assert len(server.lifespan.get().productions.kept_keys) == 1
 
 
 def test_health_answers_while_large_downloads_run(busy_server: Served) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import shutil
 import socket
 from base64 import b64encode
@@ -154,6 +155,50 @@ def test_the_whole_parquet_is_the_stored_file(served: Served) -> None:
     assert response.headers["content-length"] == str(len(response.content))
     filtered = served.get("/large.parquet?entity=5")
     assert pq.read_table(io.BytesIO(filtered.content))["entity"].to_pylist() == [5]
+
+
+@pytest.mark.parametrize("validator", ["etag", "last-modified"])
+def test_a_range_of_a_stored_object_that_was_replaced_is_all_of_the_new_one(
+    validator: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.parquet"
+    tables.write(tables.sample(), path)
+    with serving_folder(tmp_path, catalogue_max_age=3600) as served:
+        first = served.get("/table.parquet")
+        tables.write(tables.large(groups=1), path)
+        stat = path.stat()
+        os.utime(path, (stat.st_atime, stat.st_mtime + 5))
+        headers = {"range": "bytes=0-3", "if-range": first.headers[validator]}
+        again = served.get("/table.parquet", headers=headers)
+        assert (again.status_code, again.content) == (200, path.read_bytes())
+        assert "content-range" not in again.headers
+        assert again.headers["etag"] != first.headers["etag"]
+        asked = served.get("/table.parquet", headers={"range": "bytes=0-3"})
+        assert (asked.status_code, asked.content) == (206, path.read_bytes()[:4])
+
+
+def test_a_client_that_has_what_came_meanwhile_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    tables.write(tables.sample(), path)
+    with serving_folder(tmp_path, catalogue_max_age=0) as served:
+        new = served.get("/table.parquet").headers["etag"]
+    kept = path.read_bytes()
+    stat = path.stat()
+    tables.write(tables.large(groups=1), path)
+    with serving_folder(tmp_path, catalogue_max_age=3600) as served:
+        assert served.get("/table.parquet").headers["etag"] != new
+        part = path.with_suffix(".part")
+        part.write_bytes(kept)
+        os.utime(part, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        part.replace(path)
+        response = served.get("/table.parquet", headers={"if-none-match": new})
+        assert (response.status_code, response.headers["etag"]) == (304, new)
+
+
+def test_all_lines_of_a_precondition_count(served: Served) -> None:
+    has = served.get("/sample.csv").headers["etag"]
+    lines = [("if-none-match", '"another"'), ("if-none-match", has)]
+    assert served.get("/sample.csv", headers=lines).status_code == 304
 
 
 def test_duckdb_reads_the_url_directly(served: Served) -> None:

@@ -97,7 +97,7 @@ def test_what_is_made_and_what_waits(folder: Path) -> None:
 @contextmanager
 def _waiting(server: Served) -> Iterator[None]:
     """A client that waits for a place until the block ends."""
-    places = server.lifespan.get().productions._places
+    places = server.lifespan.get().productions._slots
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(b"GET /large.csv HTTP/1.1\r\nHost: x\r\n\r\n")
         assert eventually(lambda: places.waiting)

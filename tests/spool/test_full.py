@@ -48,7 +48,7 @@ def produced(tape: Tape, data: bytes = BYTES) -> threading.Thread:
 
 
 def opened(tape: Tape) -> Reader:
-    reader = tape.open()
+    reader = Reader.of(tape)
     assert reader
     return reader
 

@@ -49,7 +49,7 @@ def nothing() -> None:
 
 
 def opened(tape: Tape) -> Reader:
-    reader = tape.open()
+    reader = Reader.of(tape)
     assert reader
     return reader
 
@@ -159,7 +159,7 @@ def test_a_whole_tape_within_its_keep_is_read_again_from_its_start(tmp_path: Pat
         with opened(tape) as reader:
             assert rest(reader) == BYTES
     tape.close()
-    assert tape.open() is None
+    assert Reader.of(tape) is None
 
 
 def test_a_slow_reader_holds_the_producer_a_window_ahead(
@@ -192,7 +192,7 @@ def test_what_all_have_read_is_freed_and_no_new_reader_is_taken(tmp_path: Path) 
     assert ended(producer)
     # A window, the segment that the reader is in, and the one that is written.
     assert 0 < most <= WINDOW // SEGMENT + 2
-    assert tape.open() is None
+    assert Reader.of(tape) is None
     reader.close()
     tape.close()
     assert descriptors(tmp_path) == before
@@ -242,7 +242,7 @@ def test_the_last_reader_to_leave_cancels_the_producer(
     last.close()
     last.close()
     assert left == ["idle"]
-    assert tape.open() is None
+    assert Reader.of(tape) is None
     with pytest.raises(ProductionCancelled):
         tape.write(b"more")
     tape.fail(ProductionCancelled("gone"))
@@ -288,7 +288,7 @@ def test_a_failure_reaches_every_reader_and_is_no_clean_end(
         tape.fail(failure)
         assert [read.exception(PATIENCE) for read in blocked] == [failure, failure]
         assert waiting.result(PATIENCE) == [failure, failure]
-    assert tape.open() is None
+    assert Reader.of(tape) is None
     for reader in readers:
         with pytest.raises(EngineFailed):
             reader.read_blocking(1)

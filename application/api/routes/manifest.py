@@ -7,10 +7,15 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from application.api.conditional import Validators, is_not_modified
-from application.api.dependencies import CurrentService, PlannedManifest, RequestedManifest
+from application.api.dependencies import (
+    CurrentService,
+    PlannedManifest,
+    RequestedConditions,
+    RequestedManifest,
+)
 from application.api.disconnect import unless_gone
 from application.api.responses import shown_filters
+from application.downloads.conditions import Validators
 from application.downloads.manifest import make_manifest, manifest_e_tag
 from application.telemetry.facts import facts_of
 
@@ -23,13 +28,17 @@ router = APIRouter()
 @router.head("/datasets/{dataset}/manifest", include_in_schema=False)
 @router.get("/datasets/{dataset}/manifest")
 async def manifest(
-    request: Request, current: CurrentService, requested: RequestedManifest, planned: PlannedManifest
+    request: Request,
+    current: CurrentService,
+    requested: RequestedManifest,
+    planned: PlannedManifest,
+    conditions: RequestedConditions,
 ) -> Response:
     """What a download is, by `format` and the download's own parameters: ETag, rows, bytes, SHA-256."""
     facts, max_age = facts_of(request.scope), current.settings.cache_max_age
     facts.format, facts.filters = planned.format.extension, shown_filters(planned.query)
     validators = Validators(manifest_e_tag(planned), planned.dataset.last_modified)
-    if is_not_modified(request.headers, validators):
+    if conditions.is_not_modified(validators):
         headers = _manifest_headers(planned, max_age)
         return Response(status_code=304, headers=headers, media_type="application/json")
     if request.method == "HEAD":

@@ -1,22 +1,27 @@
 """Preconditions and ranges, as RFC 9110 orders them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
-from starlette.datastructures import Headers
 
-from application.api.conditional import (
-    PreconditionFailed,
-    RangeNotSatisfiable,
-    Validators,
-    is_not_modified,
-    wanted_range,
-)
+from application.downloads.conditions import Conditions, Validators
+from application.errors import PreconditionFailed, RangeNotSatisfiable
 
 VALIDATORS = Validators("abc", datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC))
 THEN = "Fri, 02 Jan 2026 03:04:05 GMT"
 EARLIER = "Thu, 01 Jan 2026 00:00:00 GMT"
 LATER = "Sat, 03 Jan 2026 00:00:00 GMT"
+
+
+def given(headers: dict[str, str]) -> Conditions:
+    """The conditions of a request with a line for each header."""
+    return several([*headers.items()])
+
+
+def several(lines: Sequence[tuple[str, str]]) -> Conditions:
+    """The conditions of a request with these lines."""
+    return Conditions.parse(lambda wanted: [value for name, value in lines if name == wanted])
 
 
 @pytest.mark.parametrize(
@@ -41,7 +46,7 @@ LATER = "Sat, 03 Jan 2026 00:00:00 GMT"
     ],
 )
 def test_a_client_that_has_it_is_told_so(headers: dict[str, str], expected: bool) -> None:
-    assert is_not_modified(Headers(headers), VALIDATORS) is expected
+    assert given(headers).is_not_modified(VALIDATORS) is expected
 
 
 @pytest.mark.parametrize(
@@ -49,7 +54,7 @@ def test_a_client_that_has_it_is_told_so(headers: dict[str, str], expected: bool
 )
 def test_a_client_that_wants_another_version_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(PreconditionFailed):
-        is_not_modified(Headers(headers), VALIDATORS)
+        given(headers).is_not_modified(VALIDATORS)
 
 
 @pytest.mark.parametrize(
@@ -76,10 +81,33 @@ def test_a_client_that_wants_another_version_is_refused(headers: dict[str, str])
     ],
 )
 def test_a_single_range_is_found(headers: dict[str, str], expected: tuple[int, int] | None) -> None:
-    assert wanted_range(Headers(headers), VALIDATORS, 10) == expected
+    assert given(headers).part(VALIDATORS, 10) == expected
 
 
 @pytest.mark.parametrize("wanted", ["bytes=10-", "bytes=99-100", "bytes=-0"])
 def test_a_range_without_a_byte_is_refused(wanted: str) -> None:
     with pytest.raises(RangeNotSatisfiable):
-        wanted_range(Headers({"range": wanted}), VALIDATORS, 10)
+        given({"range": wanted}).part(VALIDATORS, 10)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([("if-none-match", '"x"'), ("if-none-match", '"abc"')], True),
+        ([("if-none-match", '"x"'), ("if-none-match", 'W/"abc"')], True),
+        ([("if-none-match", '"x"'), ("if-none-match", '"y"')], False),
+        ([("if-match", '"x"'), ("if-match", '"abc"')], False),
+        ([("if-modified-since", LATER), ("if-modified-since", LATER)], False),
+    ],
+)
+def test_all_lines_of_a_field_count(lines: Sequence[tuple[str, str]], expected: bool) -> None:
+    assert several(lines).is_not_modified(VALIDATORS) is expected
+
+
+def test_two_ranges_in_two_lines_are_no_single_range() -> None:
+    assert several([("range", "bytes=0-1"), ("range", "bytes=3-4")]).part(VALIDATORS, 10) is None
+
+
+def test_a_range_of_two_versions_is_of_none() -> None:
+    lines = [("range", "bytes=0-1"), ("if-range", '"abc"'), ("if-range", '"x"')]
+    assert several(lines).part(VALIDATORS, 10) is None

@@ -1,0 +1,141 @@
+"""One result in the making: its job and its tape, in a thread of its own."""
+
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Protocol
+
+from application.errors import Busy, DownloadError, EngineFailed, ProductionCancelled, Stopping
+from application.production.slots import Slots
+from application.production.watchdog import Patience, watched
+from application.spool import Tape
+from application.telemetry import logger
+from application.telemetry.tracing import span
+
+
+class Cancellation(Protocol):
+    """What a job is told by that nobody wants its bytes any more."""
+
+    @property
+    def is_set(self) -> bool:
+        """True once it is told."""
+
+    def set(self) -> None:
+        """Tell it, now or before it starts, from any thread."""
+
+
+class Job(Protocol):
+    """What makes a tape's bytes, and how much memory it may need while it runs."""
+
+    @property
+    def cancellation(self) -> Cancellation:
+        """What stops it."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes it may need while it runs."""
+
+    def run(self, tape: Tape) -> None:
+        """Write everything; raise when that cannot be done."""
+
+
+class Registry(Protocol):
+    """Who is told how a production ends, in this order."""
+
+    def keep(self, production: "Production") -> None:
+        """Its tape is about to be whole."""
+
+    def forget(self, production: "Production") -> None:
+        """Its tape is about to fail: who asks next is to begin anew."""
+
+    def ended(self, production: "Production") -> None:
+        """Its thread does nothing more."""
+
+
+class Production:
+    """Runs one job onto one tape; ``new_tape`` is given what to call when the tape's last reader leaves."""
+
+    def __init__(
+        self,
+        key: str,
+        job: Job,
+        new_tape: Callable[[Callable[[], None]], Tape],
+        *,
+        slots: Slots,
+        patience: Patience,
+        registry: Registry,
+    ) -> None:
+        self.key = key
+        self.tape = new_tape(self._deserted)
+        self._job = job
+        self._slots = slots
+        self._patience = patience
+        self._registry = registry
+        # In the context of the request that began it, for its trace.
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self.run,), name="production", daemon=True
+        )
+
+    def start(self) -> None:
+        """Run in a thread; where none can start, the readers are told so."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            busy = Busy("This service runs too many threads; try again later.")
+            busy.__cause__ = error
+            self._fail(busy)
+
+    def run(self) -> None:
+        """Wait for a slot, make everything, and tell the readers how it ended."""
+        try:
+            self._make()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the readers must learn of it
+            self._fail(error)
+        else:
+            self._registry.keep(self)
+            self.tape.finish()
+            self._registry.ended(self)
+
+    def stop(self, failure: DownloadError) -> None:
+        """Stop it, now or before it starts, from any thread; its readers get the failure at once.
+
+        An interrupt alone does not: a query that waits for a stalled S3 body hears none, and a producer that
+        waits for a slow reader sees no cancellation.
+        """
+        self._job.cancellation.set()
+        self._slots.nudge()
+        self.tape.stop(failure)
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread: one that is inside the engine when the interpreter ends aborts the process."""
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+
+    def _make(self) -> None:
+        job, tape = self._job, self.tape
+        self._slots.enter(job.memory, lambda: job.cancellation.is_set)
+        try:
+            with span("produce"), watched(tape, self.stop, self._patience):
+                job.run(tape)
+        finally:
+            self._slots.leave(job.memory)
+        if job.cancellation.is_set:
+            raise ProductionCancelled("The download was cancelled.")
+
+    def _deserted(self) -> None:
+        self.stop(ProductionCancelled("The download's readers are gone."))
+
+    def _fail(self, error: BaseException) -> None:
+        self._registry.forget(self)
+        self.tape.fail(error if isinstance(error, DownloadError) else _unexpected(error))
+        self._registry.ended(self)
+        if isinstance(error, ProductionCancelled | Stopping):
+            logger.info("production ended: %s", error, extra={"e_tag": self.key})
+        else:
+            logger.error("production failed", exc_info=error, extra={"e_tag": self.key})
+
+
+def _unexpected(error: BaseException) -> DownloadError:
+    failure = EngineFailed("The download failed.")
+    failure.__cause__ = error
+    return failure

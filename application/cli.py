@@ -31,7 +31,7 @@ KEY_VARIABLE = "DOWNLOAD_API_KEY"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status, 1 for a download that could not be made."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         status: int = options.run(options)
     except DownloadError as error:
@@ -40,10 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="download-lambda", description=__doc__)
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    made = argparse.ArgumentParser(prog="download-lambda", description=__doc__)
+    made.add_argument("--version", action="version", version=__version__)
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
 
     shown = commands.add_parser("demo", help="make demo datasets and serve them")
     shown.add_argument("--folder", type=Path, default=Path(".demo"), help="where the datasets go")
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     verified.add_argument("url", metavar="URL")
     verified.add_argument("--etag", metavar="ETAG", help="the ETag that the file came with")
     verified.set_defaults(run=_verify)
-    return parser
+    return made
 
 
 def _add_address(parser: argparse.ArgumentParser) -> None:

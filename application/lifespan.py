@@ -77,6 +77,11 @@ class Lifespan:
             self._service = open_service(settings, self._storages, self._stopping)
             return self._service
 
+    @property
+    def is_open(self) -> bool:
+        """True while there is a service, opened at first use or a moment after the start."""
+        return self._service is not None
+
     def start(self) -> None:
         """Begin a lifespan; raises ConfigurationError, so that a server without a bucket does not start.
 

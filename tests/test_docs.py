@@ -34,7 +34,7 @@ def table_row(page: str, name: str) -> list[str]:
 
 
 def command_names() -> list[str]:
-    parser = cli._parser()
+    parser = cli.parser()
     (commands,) = (item for item in parser._actions if isinstance(item, argparse._SubParsersAction))
     return list(commands.choices)
 

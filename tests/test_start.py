@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from application.errors import Stopping
 from application.lifespan import Lifespan
 from application.settings import Settings
 from tests.server.serving import eventually
@@ -24,10 +25,10 @@ def test_a_started_service_opens_without_being_asked(tmp_path: Path) -> None:
     lifespan = Lifespan(Settings(dataset_bucket=f"{tmp_path}/"))
     lifespan.start()
     try:
-        assert eventually(lambda: lifespan._service is not None)
+        assert eventually(lambda: lifespan.is_open)
     finally:
         lifespan.stop()
-    assert lifespan._service is None
+    assert not lifespan.is_open
 
 
 def test_a_service_told_to_stop_while_it_opens_begins_nothing(tmp_path: Path) -> None:
@@ -35,6 +36,7 @@ def test_a_service_told_to_stop_while_it_opens_begins_nothing(tmp_path: Path) ->
     lifespan.start()
     lifespan.drain()
     try:
-        assert lifespan.get().productions._stopping
+        with pytest.raises(Stopping):
+            lifespan.get().productions.check()
     finally:
         lifespan.stop()

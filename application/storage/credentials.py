@@ -1,7 +1,7 @@
 """AWS credentials from wherever they are, kept fresh, for the S3 client and for DuckDB alike."""
 
 import os
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -21,7 +21,11 @@ _NOT_FETCHED = "The AWS credentials could not be fetched."
 _EARLY = timedelta(minutes=5)
 _RECHECK = timedelta(seconds=30)
 _STATIC = timedelta(minutes=10)
-_FAILURE_SECONDS = 2.0
+_FAILURE = timedelta(seconds=2)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +41,19 @@ class Credentials:
 class CredentialProvider:
     """Finds credentials at first use and renews them five minutes before they expire, in any thread."""
 
-    def __init__(self, profile: str | None = None) -> None:
+    def __init__(self, profile: str | None = None, now: Callable[[], datetime] = _now) -> None:
         self._profile = profile
+        self._now = now
         self._lock = Lock()
         self._held: Credentials | None = None
         self._check_at = datetime.max.replace(tzinfo=UTC)
-        self._failed: tuple[float, str] | None = None
+        self._failed: tuple[datetime, str] | None = None
 
     def get(self) -> Credentials:
         """Return credentials that are valid now."""
         held = self._held
-        if held is not None and _is_valid(held):
-            if datetime.now(UTC) < self._check_at or not self._lock.acquire(blocking=False):
+        if held is not None and self._is_valid(held):
+            if self._now() < self._check_at or not self._lock.acquire(blocking=False):
                 return held
         else:
             self._lock.acquire()
@@ -61,7 +66,7 @@ class CredentialProvider:
         """Return the credentials as obstore wants them."""
         found = self.get()
         # obstore asks again for whatever ends within five minutes, so it holds no copy of its own for long.
-        soon = datetime.now(UTC) + timedelta(minutes=1)
+        soon = self._now() + timedelta(minutes=1)
         return {
             "access_key_id": found.key,
             "secret_access_key": found.secret,
@@ -72,30 +77,28 @@ class CredentialProvider:
     def _refreshed(self) -> Credentials:
         """Look for credentials again, under the lock; what is still valid outlives a failure to renew it."""
         held = self._held
-        if held is not None and _is_valid(held) and datetime.now(UTC) < self._check_at:
+        if held is not None and self._is_valid(held) and self._now() < self._check_at:
             return held
-        if self._failed is not None and time.monotonic() < self._failed[0]:
+        if self._failed is not None and self._now() < self._failed[0]:
             raise StorageUnavailable(self._failed[1])
         try:
             found, lasting = _find(self._profile)
         except StorageUnavailable as error:
-            if held is None or not _is_valid(held):
+            if held is None or not self._is_valid(held):
                 # Looking takes seconds where nothing answers; not every request need wait for it.
-                self._failed = (time.monotonic() + _FAILURE_SECONDS, str(error))
+                self._failed = (self._now() + _FAILURE, str(error))
                 raise
             found, lasting = held, False
         hide(found.key, found.secret, found.token)
-        self._check_at = _next_check(found, lasting)
+        self._check_at = _next_check(found, lasting, self._now())
         self._held, self._failed = found, None
         return found
 
+    def _is_valid(self, credentials: Credentials) -> bool:
+        return credentials.expires_at is None or self._now() < credentials.expires_at
 
-def _is_valid(credentials: Credentials) -> bool:
-    return credentials.expires_at is None or datetime.now(UTC) < credentials.expires_at
 
-
-def _next_check(credentials: Credentials, lasting: bool) -> datetime:
-    now = datetime.now(UTC)
+def _next_check(credentials: Credentials, lasting: bool, now: datetime) -> datetime:
     if lasting:
         return datetime.max.replace(tzinfo=UTC)
     if credentials.expires_at is None:

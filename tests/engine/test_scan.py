@@ -6,8 +6,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -112,8 +113,7 @@ def test_the_engine_refuses_what_is_not_its_storage(
     request: pytest.FixtureRequest, open_engine: OpenEngine, root: Path, kind: str, sql: str
 ) -> None:
     engine = open_engine(request.getfixturevalue(kind))
-    database = engine.database._open()
-    with closing(database.cursor()) as cursor, pytest.raises(duckdb.Error) as refusal:
+    with engine.database.cursor() as cursor, pytest.raises(duckdb.Error) as refusal:
         cursor.execute(sql.format(root=root)).fetchall()
     assert not isinstance(refusal.value, duckdb.HTTPException)
     assert not Path("/tmp/written-by-the-engine.csv").exists()
@@ -188,10 +188,13 @@ def test_an_engine_needs_no_home_and_no_download(
 def test_a_spoiled_database_is_replaced(open_engine: OpenEngine, storage: Storage) -> None:
     engine = open_engine(storage)
     found = dataset(storage, engine, "inside")
-    spoiled = engine.database._open()
+    with engine.database.cursor() as cursor:
+        cursor.execute("CREATE TABLE spoiled (n INTEGER)")
     with pytest.raises(EngineFailed), engine.database.cursor():
         raise duckdb.InternalException("INTERNAL Error: as an unusual file can raise one")
-    assert engine.database._open() is not spoiled
+    with engine.database.cursor() as cursor:
+        assert cursor.execute("FROM duckdb_tables()").fetchall() == []
+    assert engine.replacements == 1
     assert len(rows(engine, found)) == 3
 
 
@@ -204,14 +207,21 @@ def test_what_runs_on_a_spoiled_database_may_go_on(open_engine: OpenEngine, stor
     engine.check()
 
 
-def test_a_database_that_cannot_be_opened_again_is_replaced(
-    open_engine: OpenEngine, storage: Storage
+def test_a_database_that_gives_no_cursor_is_replaced(
+    open_engine: OpenEngine, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    connect = duckdb.connect
+
+    def connect_and_close(*arguments: Any, **options: Any) -> Any:
+        closed = connect(*arguments, **options)
+        closed.close()
+        return closed
+
     engine = open_engine(storage)
-    engine.check()
-    engine.database._open().close()
-    with pytest.raises(EngineFailed):
-        engine.check()
+    with monkeypatch.context() as patched:
+        patched.setattr(duckdb, "connect", connect_and_close)
+        with pytest.raises(EngineFailed):
+            engine.check()
     engine.check()
 
 
@@ -226,15 +236,24 @@ def test_renewed_credentials_reach_the_engine(
         assert "AKIARENEWED00002" in str(cursor.execute("FROM duckdb_secrets()").fetchall())
 
 
+@contextmanager
+def set_inside(event: threading.Event) -> Iterator[None]:
+    """Tell others that this is reached."""
+    event.set()
+    yield
+
+
 def test_cancelling_interrupts_a_query_within_a_second(open_engine: OpenEngine, storage: Storage) -> None:
     engine, cancellation = open_engine(storage), Cancellation()
     ended: list[float] = []
+    running = threading.Event()
 
     def run() -> None:
         with (
             pytest.raises(EngineFailed),
             engine.database.cursor() as cursor,
             cancellation.attached(cursor),
+            set_inside(running),
         ):
             cursor.execute(
                 "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
@@ -243,8 +262,7 @@ def test_cancelling_interrupts_a_query_within_a_second(open_engine: OpenEngine, 
 
     thread = threading.Thread(target=run)
     thread.start()
-    time.sleep(0.2)
-    assert thread.is_alive()
+    assert running.wait(10)
     cancelled = time.monotonic()
     cancellation.set()
     thread.join(10)

@@ -255,11 +255,13 @@ def test_places_are_given_in_the_order_of_asking() -> None:
 
 
 def test_no_more_run_than_there_are_places(house: Maker) -> None:
-    productions = house(places(count=2))
+    given = places(count=2)
+    productions = house(given)
     jobs = [Work(hold=True) for _ in range(5)]
     readers = [productions.join(str(number), lambda job=job: job) for number, job in enumerate(jobs)]
+    until(lambda: given.waiting == 3)
+    assert given.taken == 2
     until(lambda: sum(job.running.is_set() for job in jobs) == 2)
-    time.sleep(0.05)
     assert sum(job.running.is_set() for job in jobs) == 2
     for job in jobs:
         job.let_go.set()
@@ -299,11 +301,11 @@ def test_a_full_queue_turns_away_at_once(house: Maker) -> None:
 
 
 def test_memory_admits_what_fits_beside_what_runs(house: Maker) -> None:
-    productions = house(places(count=4, memory=10 * MEBIBYTE))
+    given = places(count=4, memory=10 * MEBIBYTE)
+    productions = house(given)
     jobs = [Work(hold=True, memory=size * MEBIBYTE) for size in (6, 6, 4)]
     readers = [productions.join(str(number), lambda job=job: job) for number, job in enumerate(jobs[:2])]
-    until(lambda: any(job.running.is_set() for job in jobs))
-    time.sleep(0.05)
+    until(lambda: any(job.running.is_set() for job in jobs) and given.waiting)
     assert sum(job.running.is_set() for job in jobs) == 1
     for job in jobs[:2]:
         job.let_go.set()
@@ -458,7 +460,8 @@ def test_a_production_whose_readers_left_is_not_counted_as_kept(house: Maker) ->
 
 
 def test_stopping_fails_every_reader_who_has_not_the_whole(house: Maker) -> None:
-    productions = house(places(count=2), keep=0)
+    given = places(count=2)
+    productions = house(given, keep=0)
     holder, slow, waiter = Work(hold=True), Work(b"s" * 100_000), Work()
     readers = [
         productions.join(str(number), lambda job=job: job) for number, job in enumerate((holder, slow))
@@ -466,7 +469,7 @@ def test_stopping_fails_every_reader_who_has_not_the_whole(house: Maker) -> None
     assert holder.running.wait(PATIENCE)
     assert slow.running.wait(PATIENCE)
     readers.append(productions.join("waiter", lambda: waiter))
-    time.sleep(0.05)
+    until(lambda: given.waiting)
     productions.close()
     for reader in readers:
         with pytest.raises((Stopping, ProductionCancelled)):

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from application.errors import EngineFailed
 from tests.server import tables
 from tests.server.processes import samples, total
 from tests.server.serving import Served, eventually, serving_folder
@@ -97,10 +99,10 @@ def test_what_is_made_and_what_waits(folder: Path) -> None:
 @contextmanager
 def _waiting(server: Served) -> Iterator[None]:
     """A client that waits for a place until the block ends."""
-    places = server.lifespan.get().productions._slots
+    productions = server.lifespan.get().productions
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(b"GET /large.csv HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert eventually(lambda: places.waiting)
+        assert eventually(lambda: productions.readings()["productions_queued"])
         yield
 
 
@@ -111,8 +113,8 @@ def test_an_error_is_counted_by_its_code(server: Served, folder: Path) -> None:
 
 
 def test_a_replaced_database_is_counted(server: Served) -> None:
-    engine = server.lifespan.get().engine
-    engine.database._discard(engine.database._open())
+    with pytest.raises(EngineFailed), server.lifespan.get().engine.database.cursor():
+        raise duckdb.InternalException("INTERNAL Error: as an unusual file can raise one")
     for _ in range(2):
         assert total(found(server), "engine_replacements_total") == 1
 

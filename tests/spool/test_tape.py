@@ -338,13 +338,13 @@ def test_bytes_and_an_end_that_come_while_a_reader_looks_are_not_missed(folder: 
         """Finishes, in another thread, just after a reader saw how far it is."""
 
         _real = 0
-        _armed = False
+        armed = False
 
         @property
         def size(self) -> int:
             seen = self._real
-            if self._armed:
-                self._armed = False
+            if self.armed:
+                self.armed = False
                 started(lambda: (self.write(b"the rest"), self.finish())).join(0.3)
             return seen
 
@@ -354,7 +354,7 @@ def test_bytes_and_an_end_that_come_while_a_reader_looks_are_not_missed(folder: 
 
     tape = Watched(folder, 100, nothing)
     with opened(tape) as reader:
-        tape._armed = True
+        tape.armed = True
         assert asyncio.run(rest_async(reader)) == b"the rest"
     tape.close()
 

@@ -23,6 +23,7 @@ PIECE_BYTES = 64 << 10
 # Tries in a row that bring no new byte.
 MOST_TRIES = 6
 LONGEST_WAIT = 60.0
+LONGEST_PAUSE = 30.0
 # How long a result may be in the making, beside the tries.
 PENDING_SECONDS = 3600.0
 SHA_256 = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
@@ -90,14 +91,14 @@ class _Fetch:
                 self._transfer(had)
                 break
             except _Broken as error:
-                failure, pause = RemoteFailed(f"The connection broke: {error}"), min(2.0**tries / 2, 30.0)
+                failure, pause = RemoteFailed(f"The connection broke: {error}"), _pause(tries)
             except RemoteFailed as error:
                 if error.wait is None:
                     raise
                 if error.is_pending and time.monotonic() < patience:
                     self._wait(error.wait)
                     continue
-                failure, pause = error, max(error.wait, 2.0**tries / 2)
+                failure, pause = error, max(error.wait, _pause(tries))
             tries = 0 if self._position() > had else tries + 1
             if tries >= MOST_TRIES:
                 raise RemoteFailed(f"Given up after {tries} tries. {failure}{self._kept_words()}")
@@ -179,7 +180,7 @@ class _Fetch:
                 if error.wait is None or tries == MOST_TRIES:
                     words = f"The download ended but could not be compared. {error}{self._kept_words()}"
                     raise RemoteFailed(words) from error
-                self._wait(min(max(error.wait, 2.0**tries / 2), LONGEST_WAIT))
+                self._wait(min(max(error.wait, _pause(tries)), LONGEST_WAIT))
                 tries += 1
 
     def _is_other(self, response: urllib3.BaseHTTPResponse) -> bool:
@@ -224,6 +225,11 @@ class _Fetch:
     def _kept_words(self) -> str:
         size = self._position()
         return f" {size:,} bytes are in {self._part}; run it again to go on." if size else ""
+
+
+def _pause(tries: int) -> float:
+    """Seconds before the next try."""
+    return min(2.0**tries / 2, LONGEST_PAUSE)
 
 
 def _length(response: urllib3.BaseHTTPResponse) -> int | None:

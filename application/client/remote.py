@@ -17,6 +17,8 @@ from application.errors import DownloadError
 CONNECT_SECONDS = 10.0
 # A manifest, and the first byte of a download, wait for the result to be made.
 READ_SECONDS = 900.0
+# A problem is a few hundred bytes; whatever else answers need not be read to its end.
+PROBLEM_BYTES = 1 << 20
 ALIAS = "/dataset"
 # A result that is too large for an answer and is being made: docs/api.md.
 PENDING = "export-pending"
@@ -129,7 +131,7 @@ def close(response: urllib3.BaseHTTPResponse) -> None:
 def refusal(response: urllib3.BaseHTTPResponse) -> RemoteFailed:
     """Why there is no download, in the server's own words where it has some."""
     try:
-        body = json.loads(response.read(1 << 20))
+        body = json.loads(response.read(PROBLEM_BYTES))
         detail, code = str(body["detail"]), body.get("code")
     except (HTTPError, ValueError, KeyError, TypeError):
         detail, code = "no more is said", None

@@ -24,7 +24,7 @@ class _Entry:
 
 
 class Catalogue:
-    """The datasets of one storage; safe to use from many threads."""
+    """The datasets of one storage, looked at again after ``max_age`` seconds; for many threads."""
 
     def __init__(self, storage: Storage, engine: Engine, max_age: float) -> None:
         self._storage = storage

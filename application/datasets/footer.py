@@ -19,7 +19,7 @@ FIRST_READ = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What a footer tells; ``row_bytes`` is the uncompressed bytes of all rows together."""
+    """What a footer tells; ``data_bytes`` are those of all rows together, uncompressed."""
 
     schema: pa.Schema
     rows: int

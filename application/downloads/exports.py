@@ -53,7 +53,10 @@ class Opener(Protocol):
 
 
 class Exports:
-    """Finds and makes exports; ``begin`` starts ``make`` with an event, elsewhere or in a thread here."""
+    """Finds and makes exports, whose addresses are good for ``url_seconds``.
+
+    ``begin`` starts ``make`` with an event, elsewhere or in a thread here.
+    """
 
     def __init__(
         self,

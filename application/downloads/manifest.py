@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from application.downloads.conditions import make_e_tag
+
 if TYPE_CHECKING:
     from application.downloads.downloads import Downloads
     from application.downloads.plan import Plan, Request
@@ -58,7 +60,7 @@ class Manifest:
 
 def manifest_e_tag(plan: Plan) -> str:
     """The ETag of a plan's manifest, without quotes: another text than the download, of the same version."""
-    return hashlib.sha256(f"manifest {plan.e_tag}".encode()).hexdigest()[:32]
+    return make_e_tag(("manifest", plan.e_tag))
 
 
 async def make_manifest(downloads: Downloads, request: Request, plan: Plan) -> Manifest:

@@ -1,11 +1,10 @@
 """What a client asks for, fitted to its dataset: a frozen plan with its ETag; nothing has run."""
 
-import hashlib
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from application import __version__
-from application.downloads.conditions import Validators
+from application.downloads.conditions import Validators, make_e_tag
 from application.engine.conform import can_be_read_again, output_schema
 from application.errors import ColumnUnsupported, FormatUnknown
 from application.formats import FORMATS, Format
@@ -128,4 +127,4 @@ def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str) -> str:
     columns = [column.name for column in query.columns]
     what = (columns, filters, chosen.extension, coding)
     parts = (dataset.name, dataset.e_tag, *what, __version__, writers)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+    return make_e_tag(parts)

@@ -64,8 +64,9 @@ def test_no_setting_is_documented_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize("extension", FORMATS)
-def test_every_format_is_documented_with_its_media_type(extension: str) -> None:
-    assert table_row("docs/api.md", extension)[0] == f"`{FORMATS[extension].media_type}`"
+def test_every_format_is_documented_with_its_media_type_and_use(extension: str) -> None:
+    row = FORMATS[extension]
+    assert table_row("docs/api.md", extension)[:2] == [f"`{row.media_type}`", row.use]
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

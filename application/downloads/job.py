@@ -45,7 +45,7 @@ class DownloadJob:
         """Write the whole result, or raise; the version of the data is compared before and after."""
         plan = self.plan
         self._raise_if_changed()
-        encoder = plan.format.encoder()
+        encoder = plan.format.open_encoder()
         output = _Output(tape, plan.coding)
         # The opening bytes wait for the first rows, so that an early failure still gets a status.
         opening = encoder.start(output_schema(plan.dataset, plan.query))

@@ -1,24 +1,20 @@
 """What a client asks for, fitted to its dataset: a frozen plan with its ETag; nothing has run."""
 
 from dataclasses import dataclass
-from importlib.metadata import version
 
-from application import __version__
+from application import engine
 from application.downloads.conditions import Validators, make_e_tag
-from application.engine.conform import can_be_read_again, output_schema
+from application.engine.conform import can_be_read_again
 from application.errors import ColumnUnsupported, FormatUnknown
 from application.formats import FORMATS, Format
+from application.formats.base import release
 from application.formats.compression import CODINGS, IDENTITY
 from application.models import Dataset, Query
 from application.query.parameters import PLACES, parse
 
-WRITERS = ("duckdb", "pyarrow", "polars", "orjson", "isal", "zstandard")
-NATIVE = "parquet"
 # A result that may be small is made before its headers go out, up to this many bytes or seconds.
 SMALL_BYTES = 4 << 20
 SMALL_SECONDS = 10.0
-# How many times the size of the uncompressed columns a text is at most, roughly: names repeat in JSON.
-LARGEST_GROWTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ class Plan:
     def may_exceed(self, size: int | None) -> bool:
         """False for what is known to be far from so many bytes; None means that no size is too much."""
         dataset = self.dataset
-        most = dataset.size if self.is_native else dataset.rows * dataset.row_bytes * LARGEST_GROWTH
+        most = dataset.size if self.is_native else dataset.rows * dataset.row_bytes * self.format.growth
         return size is not None and most > size
 
     @property
@@ -107,24 +103,23 @@ def _check_columns(dataset: Dataset, query: Query, chosen: Format) -> None:
                 f"Column {column.name!r} holds {column.field.type} values, which cannot be read exactly; "
                 f"leave it out with exclude_field={column.name}."
             )
-        if column.engine_type == "VARIANT" and chosen.extension == "parquet":
-            raise ColumnUnsupported(
-                f"Column {column.name!r} holds variants, which filtered Parquet cannot carry; "
-                f"leave it out with exclude_field={column.name} or choose json."
-            )
-    chosen.check(output_schema(dataset, query))
+    chosen.check_columns(query.columns)
 
 
 def is_native(dataset: Dataset, query: Query, chosen: Format) -> bool:
-    """True when the result is the stored object itself: Parquet, everything, in one object."""
-    return chosen.extension == NATIVE and query.is_whole(dataset) and not dataset.is_folder
+    """True when the result is the stored object itself: its format, everything, in one object."""
+    return chosen.native and query.is_whole(dataset) and not dataset.is_folder
 
 
 def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str) -> str:
-    """A digest of all that decides the bytes: the data's version, the query, the format, the writers."""
-    writers = [f"{name} {version(name)}" for name in WRITERS]
+    """A digest of all that decides the bytes: the data's version, the query, and what makes them."""
     filters = [(item.column.name, item.operator, item.values) for item in query.filters]
     columns = [column.name for column in query.columns]
-    what = (columns, filters, chosen.extension, coding)
-    parts = (dataset.name, dataset.e_tag, *what, __version__, writers)
+    makers: tuple[str, ...] = ()
+    # Nothing makes a stored object, so no other writer changes it.
+    if not is_native(dataset, query, chosen):
+        makers += (release(engine.DISTRIBUTION), *chosen.version)
+    if coding != IDENTITY:
+        makers += CODINGS[coding].version
+    parts = (dataset.name, dataset.e_tag, columns, filters, chosen.extension, coding, makers)
     return make_e_tag(parts)

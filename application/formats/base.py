@@ -1,15 +1,20 @@
-"""What a format is: a name on the web, and an encoder that turns Arrow batches into bytes."""
+"""What a format is: a row that says all about it, and an encoder that turns Arrow batches into bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from functools import cache
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from application.errors import ColumnUnsupported
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from application.models import Column
 
 Chunk: TypeAlias = bytes | memoryview
 
@@ -27,19 +32,52 @@ class Encoder(Protocol):
         """Return the end of the file; called once, and only when every row was encoded."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """One way to write a dataset.
+    """One way to write a dataset; nobody compares extensions, but asks the row.
 
-    ``codable`` says whether gzip and zstd make it smaller; ``check`` raises ColumnUnsupported for a
-    column that ``encoder`` could not write.
+    ``use`` is what a person takes it for. ``encoder`` and ``check`` are `module:name`, loaded when
+    first used, for polars and most of pyarrow come with them. ``writers`` are the distributions whose
+    versions decide the bytes; ``revision`` is raised when the bytes change under the same versions.
+    ``growth`` is how many times the size of the uncompressed columns a file is at most, roughly.
+    ``codable``: gzip and zstd make it smaller. ``native``: a stored object may be the answer itself.
+    ``random_access``: its readers seek, so they want it whole before its headers. ``geometry``: only
+    for datasets that have one. ``words``: it has a place for title and licence.
     """
 
     extension: str
     media_type: str
-    encoder: Callable[[], Encoder]
-    codable: bool
-    check: Callable[[pa.Schema], None]
+    use: str
+    encoder: str
+    check: str
+    writers: tuple[str, ...]
+    revision: int
+    growth: int
+    codable: bool = False
+    native: bool = False
+    random_access: bool = False
+    geometry: bool = False
+    words: bool = False
+
+    @property
+    def version(self) -> tuple[str, ...]:
+        """What decides the bytes beside the rows: the revision, and each writer with its version."""
+        return (f"revision {self.revision}", *map(release, self.writers))
+
+    def open_encoder(self) -> Encoder:
+        """Return a new encoder."""
+        encoder: Encoder = _load(self.encoder)()
+        return encoder
+
+    def check_columns(self, columns: Sequence[Column]) -> None:
+        """Raise ColumnUnsupported, which names it, for a column that an encoder could not write."""
+        _load(self.check)(columns, self.extension)
+
+
+@cache
+def release(distribution: str) -> str:
+    """Return an installed distribution's name and version; read once, for that takes a look at the disk."""
+    return f"{distribution} {version(distribution)}"
 
 
 def unsupported(field: pa.Field, extension: str) -> ColumnUnsupported:
@@ -48,3 +86,8 @@ def unsupported(field: pa.Field, extension: str) -> ColumnUnsupported:
         f"column '{field.name}' of type {field.type} cannot be written as {extension}; "
         f"leave it out with exclude_field={field.name}"
     )
+
+
+def _load(name: str) -> Any:
+    module, _, member = name.partition(":")
+    return getattr(import_module(module), member)

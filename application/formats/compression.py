@@ -1,9 +1,12 @@
 """Accept-Encoding to a coding, and the compressors: gzip by isal, zstd by zstandard."""
 
+import platform
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from application.errors import CodingUnacceptable
+from application.formats.base import release
 
 IDENTITY = "identity"
 # isal's output depends on how its input is cut, so every compressor is fed blocks of one size.
@@ -34,8 +37,27 @@ def _zstd() -> _Stream:
     return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compressobj()
 
 
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """One way to make a body smaller.
+
+    ``writer`` is the distribution that does it; ``revision`` is raised when the coded bytes change
+    under the same version of it.
+    """
+
+    open: Callable[[], _Stream]
+    writer: str
+    revision: int
+
+    @property
+    def version(self) -> tuple[str, ...]:
+        """What decides the coded bytes beside the body."""
+        # isal finds other matches with each kind of processor's own instructions.
+        return (f"revision {self.revision}", release(self.writer), platform.machine())
+
+
 # In the order of preference, where a client likes several alike.
-CODINGS: dict[str, Callable[[], _Stream]] = {"zstd": _zstd, "gzip": _gzip}
+CODINGS = {"zstd": Coding(_zstd, "zstandard", 1), "gzip": Coding(_gzip, "isal", 1)}
 ALIASES = {"x-gzip": "gzip"}
 
 
@@ -43,7 +65,7 @@ class Compressor:
     """Bytes in, coded bytes out, the same however the input is cut."""
 
     def __init__(self, coding: str) -> None:
-        self._stream = CODINGS[coding]()
+        self._stream = CODINGS[coding].open()
         self._pending = bytearray()
 
     def compress(self, data: bytes | memoryview) -> bytes:

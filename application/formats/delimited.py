@@ -5,7 +5,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from application.formats.base import Chunk
-from application.formats.scalars import converted, normalise, writable
+from application.formats.columns import converted, normalise
+from application.formats.scalars import writable
 
 types = pa.types
 _OPTIONS = pyarrow.csv.WriteOptions(include_header=False)
@@ -48,6 +49,7 @@ def _cells(column: pa.Array) -> pa.Array:
 
 
 def _json(column: pa.Array) -> pa.Array:
+    # Polars comes with it, which most tables do without.
     from application.formats.json_text import texts
 
     return pc.if_else(column.is_valid(), texts(column), None)

@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from application.formats.scalars import converted, entries, is_json, is_plain, normalise, spans
+from application.formats.columns import converted, entries, normalise, spans
+from application.formats.scalars import is_json, is_plain
 
 types = pa.types
 
@@ -56,7 +57,9 @@ def texts(array: pa.Array) -> pa.Array:
         return pc.if_else(array.is_valid(), rows, "null")
     if types.is_map(kind):
         keys, items = entries(array)
-        return _enclosed(array, "{", pc.binary_join_element_wise(texts(keys), texts(items), ":"), "}")
+        # JSON demands strings: a nested key is the string that has its text.
+        names = texts(keys) if not types.is_nested(keys.type) else texts(texts(keys))
+        return _enclosed(array, "{", pc.binary_join_element_wise(names, texts(items), ":"), "}")
     return _enclosed(array, "[", texts(pc.list_flatten(array)), "]")
 
 

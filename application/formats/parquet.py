@@ -1,12 +1,15 @@
 """One Parquet file, its row groups cut by rows and bytes, never by how the batches came."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from application.errors import ColumnUnsupported
 from application.formats.base import Chunk, unsupported
+from application.models import Column
 
 types = pa.types
 
@@ -87,14 +90,20 @@ class ParquetEncoder:
         self._writer.write_table(_dictionaries(group), row_group_size=ROW_GROUP_ROWS)
 
 
-def check(schema: pa.Schema) -> None:
-    """Raise ColumnUnsupported for the first column that Parquet has no type for."""
-    for field in schema:
+def check(columns: Sequence[Column], extension: str) -> None:
+    """Raise ColumnUnsupported for the first column that Parquet, or pyarrow, has no type for."""
+    for column in columns:
+        if column.engine_type == "VARIANT":
+            raise ColumnUnsupported(
+                f"Column {column.name!r} holds variants, which filtered Parquet cannot carry; "
+                f"leave it out with exclude_field={column.name} or choose json."
+            )
+        field = column.field
         try:
             with _writer(_Sink(), pa.schema([field])) as writer:
                 writer.write_batch(pa.RecordBatch.from_arrays([pa.nulls(1, field.type)], [field.name]))
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid, OSError) as error:
-            raise unsupported(field, "parquet") from error
+            raise unsupported(field, extension) from error
 
 
 def measure(batch: pa.RecordBatch) -> int:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pyarrow as pa
 
 from application.formats import FORMATS
+from application.models import Column
 
 HARD = ['a"b', "", None, "x,\r\ny\u2028\u0001\x7f😀\\/", "\r", "\n", "'", " lead", "é", "null"]
 LONG = Decimal("12345678901234567890.123456789012345678")
@@ -15,10 +16,15 @@ LONG = Decimal("12345678901234567890.123456789012345678")
 
 def written(extension: str, table: pa.Table, batches: Iterable[pa.RecordBatch] | None = None) -> bytes:
     """Return the whole file."""
-    encoder = FORMATS[extension].encoder()
+    encoder = FORMATS[extension].open_encoder()
     chunks = [encoder.start(table.schema)]
     chunks += [encoder.encode(batch) for batch in (table.to_batches() if batches is None else batches)]
     return b"".join([*chunks, encoder.finish()])
+
+
+def check(extension: str, schema: pa.Schema) -> None:
+    """Check the columns of a schema as those of a dataset are checked."""
+    FORMATS[extension].check_columns([Column(field.name, field.name, "", field) for field in schema])
 
 
 def picked(name: str, rows: Iterable[int]) -> pa.Array:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from application.errors import ColumnUnsupported
 from application.formats import FORMATS, parquet
-from tests.formats.support import EVERY, cut, written
+from tests.formats.support import EVERY, check, cut, written
 
 
 def _read(body: bytes) -> pa.Table:
@@ -29,7 +29,7 @@ def _source(name: str) -> pa.Table:
 @pytest.mark.parametrize("name", EVERY)
 def test_each_type_comes_back_as_it_was(name: str) -> None:
     table = _source(name)
-    FORMATS["parquet"].check(table.schema)
+    check("parquet", table.schema)
     again = _read(written("parquet", table))
     assert again.schema.equals(table.schema, check_metadata=True)
     # Arrow's NaN equals nothing; its text does.
@@ -56,7 +56,7 @@ def test_row_groups_have_a_hundred_thousand_rows() -> None:
 
 
 def test_a_full_row_group_leaves_before_the_end() -> None:
-    encoder = FORMATS["parquet"].encoder()
+    encoder = FORMATS["parquet"].open_encoder()
     batch = pa.record_batch({"n": range(100_000)})
     encoder.start(batch.schema)
     assert len(encoder.encode(batch.slice(0, 99_999))) == 0
@@ -105,7 +105,7 @@ def test_no_rows_make_a_valid_file() -> None:
 
 
 def test_a_file_without_its_end_is_not_valid() -> None:
-    encoder = FORMATS["parquet"].encoder()
+    encoder = FORMATS["parquet"].open_encoder()
     batch = pa.record_batch({"n": range(100_000)})
     begun = encoder.start(batch.schema) + encoder.encode(batch)
     with pytest.raises(pa.ArrowInvalid, match="magic bytes"):
@@ -115,4 +115,4 @@ def test_a_file_without_its_end_is_not_valid() -> None:
 def test_a_type_that_parquet_lacks_is_refused_by_name() -> None:
     schema = pa.schema([("fine", pa.int8()), ("hollow", pa.struct([]))])
     with pytest.raises(ColumnUnsupported, match=r"'hollow'.*exclude_field=hollow"):
-        FORMATS["parquet"].check(schema)
+        check("parquet", schema)

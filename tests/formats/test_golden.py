@@ -1,0 +1,70 @@
+"""The bytes of each format and coding stay what they were, or its revision is raised.
+
+The service's version is in no ETag: without a raised revision, clients and caches would take new
+bytes for the old ones, and a resumed download would be of both.
+"""
+
+import hashlib
+import platform
+
+import pyarrow as pa
+import pytest
+
+from application.formats import FORMATS
+from application.formats.compression import BLOCK_BYTES, CODINGS, Compressor
+from tests.formats.support import EVERY, picked, written
+
+MACHINE = "x86_64"
+# By extension or coding: of what version, and the SHA-256 of its bytes.
+GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
+    "csv": (
+        ("revision 1", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
+        "ccf7d858de6b7bdb7d1718052936b38dac34eec55e04553647889e408c9620cd",
+    ),
+    "json": (
+        ("revision 1", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
+        "8fd5dab90d39afeced4c4eb0e58a850079c013a0123ad26f6815577a7cfb7d3b",
+    ),
+    "ndjson": (
+        ("revision 1", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
+        "46f531a952a80342746a3a119651f2f89c95b6184fac6357835997c3fa2ebc6e",
+    ),
+    "parquet": (
+        ("revision 1", "pyarrow 26.0.1"),
+        "6f73c74fecaa28ca45fc38f5d1e0e8ac563d8c42102ba426bd4015586567ddf5",
+    ),
+    "gzip": (
+        ("revision 1", "isal 1.9.1", MACHINE),
+        "44044f764242eb8aefcecd324551e09b8bb7bcb4c09a72f13f6158376d1a2cf4",
+    ),
+    "zstd": (
+        ("revision 1", "zstandard 0.25.0", MACHINE),
+        "c102a347fafa8c2eebab972dbc34c6427fa60aa6a65394c13c512a8f5b9e23a7",
+    ),
+}
+
+
+def compare(name: str, version: tuple[str, ...], body: bytes) -> None:
+    """Fail with words that say what to do."""
+    noted, expected = GOLDEN[name]
+    found = hashlib.sha256(body).hexdigest()
+    assert version == noted, f"{name} is now of {version}: note that here, with {found}"
+    assert found == expected, (
+        f"The bytes of {name} changed under one version: raise `revision` in its row, and note it here with "
+        f"{found}. Only where the test writes other rows than before, the digest alone."
+    )
+
+
+@pytest.mark.parametrize("extension", FORMATS)
+def test_a_format_writes_the_bytes_of_its_revision(extension: str) -> None:
+    table = pa.table({name: picked(name, range(10)) for name in EVERY})
+    compare(extension, FORMATS[extension].version, written(extension, table))
+
+
+@pytest.mark.skipif(platform.machine() != MACHINE, reason=f"the digests are of {MACHINE}")
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_coding_writes_the_bytes_of_its_revision(coding: str) -> None:
+    text = "".join(f"{row},Mill Lane {row * 7919 % 1009}\n" for row in range(BLOCK_BYTES // 12)).encode()
+    assert len(text) > BLOCK_BYTES
+    compressor = Compressor(coding)
+    compare(coding, CODINGS[coding].version, compressor.compress(text) + compressor.finish())

@@ -8,7 +8,7 @@ from application.access.client_downloads import ClientDownloads
 from application.access.keys import ApiKeys, parse_keys
 
 if TYPE_CHECKING:
-    from application.access.rates import RateLimiter
+    from application.access.limiter import RateLimiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def open_access(
     limiter = None
     if rate_limit:
         # Most services have no limit, and start sooner without the library.
-        from application.access.rates import open_limiter
+        from application.access.limiter import open_limiter
 
         limiter = open_limiter(rate_limit, rate_limit_storage)
     downloads = ClientDownloads(client_downloads) if client_downloads else None

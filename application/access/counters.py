@@ -1,39 +1,33 @@
-"""Counters in this process, for the methods that are needed of a storage of `limits`."""
+"""Counters in this process."""
 
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 # About 300 bytes each. A flood of addresses pushes out the oldest, rather than growing without end.
 MOST_COUNTERS = 100_000
 
 
 class Counters:
-    """Fixed windows in memory, each beginning with its first count.
+    """Fixed windows in memory, each beginning with its first count; ``clock`` tells seconds."""
 
-    The library's own storage starts a thread, and looks at every counter, every hundredth of a second.
-    """
-
-    def __init__(self, most: int = MOST_COUNTERS) -> None:
+    def __init__(self, most: int = MOST_COUNTERS, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
-        # Each key's count, and the end of its window in seconds since the epoch.
+        self._clock = clock
+        # Each key's count, and the end of its window by the clock.
         self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def incr(self, key: str, expiry: int, /) -> int:
-        """Count once, in the window that runs or in a new one of `expiry` seconds; returns the count."""
-        now = time.time()
+    def count(self, key: str, seconds: int, /) -> tuple[int, float]:
+        """Count once, in the window that runs or in a new one; returns its count and the seconds left."""
+        now = self._clock()
         with self._lock:
-            count, end = self._windows.get(key, (0, 0.0))
+            count, end = self._windows.get(key, (0, now))
             if end <= now:
-                count, end = 0, now + expiry
+                count, end = 0, now + seconds
                 self._windows.pop(key, None)
                 while len(self._windows) >= self._most:
                     self._windows.popitem(last=False)
             self._windows[key] = (count + 1, end)
-            return count + 1
-
-    def get_expiry(self, key: str, /) -> float:
-        """When the key's window ends, in seconds since the epoch; now where there is none."""
-        with self._lock:
-            return self._windows.get(key, (0, time.time()))[1]
+            return count + 1, end - now

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from application.access.rates import PATIENCE_SECONDS, RETRY_SECONDS, open_limiter
+from application.access.limiter import PATIENCE_SECONDS, RETRY_SECONDS, open_limiter
 from application.main import create_app
 from application.settings import Settings
 from tests.server.redis_server import RedisServer, redis_server

@@ -6,7 +6,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from application.access.quotas import Limit, Quota
+from application.access.rates import Limit, Quota
 from application.api.caller import identity
 from application.api.middleware.paths import is_counted
 from application.api.problems import problem_response, request_id

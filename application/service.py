@@ -158,31 +158,31 @@ def open_service(
 
 def _introduce(settings: Settings, storage: Storage, store: S3ExportStorage | None) -> None:
     """The first lines of the log: what runs, over what, within which limits; then what to mind."""
-    logger.info("service: download-lambda %s, %s", __version__, settings.environment)
-    logger.info("bucket: %s", storage.description)
+    logger.info("Starting download-lambda %s, %s", __version__, settings.environment)
+    logger.info("Dataset bucket: %s", storage.description)
     if store:
-        logger.info("exports: %s", store.description)
+        logger.info("Export bucket: %s", store.description)
     # By its metadata: the engine itself is imported later.
     threads, memory = settings.duckdb_threads, settings.duckdb_memory_limit
-    logger.info("engine: DuckDB %s, %d threads, %s", version("duckdb"), threads, memory)
+    logger.info("Engine: DuckDB %s, %d threads, %s", version("duckdb"), threads, memory)
     spool = settings.spool_dir
     keeps, most = settings.spool_max_result >> 20, _quota(settings) >> 20
     logger.info(
-        "spool: %s", f"{spool}, results up to {keeps} MiB kept, {most} MiB in all" if spool else "off"
+        "Spool: %s", f"{spool}, results up to {keeps} MiB kept, {most} MiB in all" if spool else "off"
     )
     logger.info(
-        "productions: %d at a time in %d MiB, %d waiting for at most %g s",
+        "Productions: %d at a time in %d MiB, %d waiting for at most %g s",
         settings.production_limit,
         settings.production_memory >> 20,
         settings.production_queue,
         settings.production_queue_seconds,
     )
     traced = "on" if start_tracing(__version__) else "off"
-    logger.info("telemetry: logs %s, metrics %s, traces %s", settings.log_format, settings.metrics, traced)
+    logger.info("Telemetry: logs %s, metrics %s, traces %s", settings.log_format, settings.metrics, traced)
     if spool and is_in_memory(spool):
-        logger.warning("spool: SPOOL_DIR is in memory: what lies there is not free for anything else")
+        logger.warning("Spool: SPOOL_DIR is in memory: what lies there is not free for anything else")
     if settings.whole_results and not spool:
-        logger.warning("spool: SPOOL_DIR is off, so WHOLE_RESULTS refuses results of more than 2 MiB")
+        logger.warning("Spool: SPOOL_DIR is off, so WHOLE_RESULTS refuses results of more than 2 MiB")
 
 
 def _exports(

@@ -94,13 +94,11 @@ def name_storages(settings: Settings) -> Storages:
         raise ConfigurationError(NO_BUCKET)
     if settings.spool_dir and not settings.spool_dir.is_dir():
         raise ConfigurationError("SPOOL_DIR is not a folder: make it, or name another.")
-    place = {
-        "region": settings.aws_region,
-        "profile": settings.aws_profile,
-        "endpoint_url": settings.aws_endpoint_url,
-    }
-    storage = open_storage(settings.dataset_bucket, settings.dataset_prefix, **place)
-    store = open_export_storage(settings.export_bucket, **place) if settings.export_bucket else None
+    own, region = settings.aws_region, settings.dataset_region or settings.aws_region
+    place = {"profile": settings.aws_profile, "endpoint_url": settings.endpoint_url}
+    storage = open_storage(settings.dataset_bucket, settings.dataset_prefix, region=region, **place)
+    bucket = settings.export_bucket
+    store = open_export_storage(bucket, region=own, **place) if bucket else None
     return Storages(storage, store)
 
 
@@ -179,6 +177,10 @@ def _introduce(settings: Settings, storage: Storage, store: S3ExportStorage | No
     )
     traced = "on" if start_tracing(__version__) else "off"
     logger.info("Telemetry: logs %s, metrics %s, traces %s", settings.log_format, settings.metrics, traced)
+    if settings.s3_endpoint_url or settings.s3_use_ssl is not None:
+        found = settings.endpoint_url
+        right = f"set AWS_ENDPOINT_URL={found} instead" if found else "AWS itself is asked, by https"
+        logger.warning("Settings: S3_ENDPOINT_URL and S3_USE_SSL are names of a former service; %s", right)
     if spool and is_in_memory(spool):
         logger.warning("Spool: SPOOL_DIR is in memory: what lies there is not free for anything else")
     if settings.whole_results and not spool:

@@ -28,17 +28,16 @@ COPY --from=adapter /lambda-adapter /opt/extensions/lambda-adapter
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=packages /opt/app /opt/app
 WORKDIR /opt/app
-# PORT is for `serve` and the health check, AWS_LWA_PORT the same for the adapter; a test compares them.
+# PORT is what `serve`, the health check and the adapter go by, unless AWS_LWA_PORT is set.
 ENV PATH="/opt/venv/bin:${PATH}" \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    PORT=8080 \
-    AWS_LWA_PORT=8080 \
+    PORT=8000 \
     AWS_LWA_INVOKE_MODE=response_stream \
     AWS_LWA_READINESS_CHECK_PATH=/health
 # A number, so that Kubernetes can see that it is not root.
 USER 10001:10001
-EXPOSE 8080
+EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health', timeout=2)"]
+    CMD ["python", "-c", "import os, urllib.request as r; e = os.environ; r.urlopen(f'http://127.0.0.1:{e.get(\"AWS_LWA_PORT\") or e[\"PORT\"]}/health', timeout=2)"]
 CMD ["python", "-m", "application", "serve", "--host", "0.0.0.0"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from application import __version__
+from application.adapter import check_adapter, default_port
 from application.errors import DownloadError
 from application.lifespan import check_settings
 from application.service import Service, open_service
@@ -77,8 +78,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1")
-    # What the Lambda Web Adapter and most platforms for containers set.
-    parser.add_argument("--port", type=int, default=os.environ.get("PORT", "8000"))
+    parser.add_argument("--port", type=int, default=default_port(os.environ))
 
 
 def _count(text: str) -> int:
@@ -109,6 +109,7 @@ def _serve(options: argparse.Namespace) -> int:
     settings = read_settings()
     # Here, for a server tells what is wrong with them by a traceback.
     check_settings(settings)
+    check_adapter(options.port, os.environ)
     config = uvicorn.Config(
         "application.main:app",
         host=options.host,

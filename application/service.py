@@ -94,13 +94,11 @@ def name_storages(settings: Settings) -> Storages:
         raise ConfigurationError(NO_BUCKET)
     if settings.spool_dir and not settings.spool_dir.is_dir():
         raise ConfigurationError("SPOOL_DIR is not a folder: make it, or name another.")
-    place = {
-        "region": settings.aws_region,
-        "profile": settings.aws_profile,
-        "endpoint_url": settings.aws_endpoint_url,
-    }
-    storage = open_storage(settings.dataset_bucket, settings.dataset_prefix, **place)
-    store = open_export_storage(settings.export_bucket, **place) if settings.export_bucket else None
+    own, region = settings.aws_region, settings.dataset_region or settings.aws_region
+    place = {"profile": settings.aws_profile, "endpoint_url": settings.endpoint_url}
+    storage = open_storage(settings.dataset_bucket, settings.dataset_prefix, region=region, **place)
+    bucket = settings.export_bucket
+    store = open_export_storage(bucket, region=own, **place) if bucket else None
     return Storages(storage, store)
 
 
@@ -158,31 +156,35 @@ def open_service(
 
 def _introduce(settings: Settings, storage: Storage, store: S3ExportStorage | None) -> None:
     """The first lines of the log: what runs, over what, within which limits; then what to mind."""
-    logger.info("service: download-lambda %s, %s", __version__, settings.environment)
-    logger.info("bucket: %s", storage.description)
+    logger.info("Starting download-lambda %s, %s", __version__, settings.environment)
+    logger.info("Dataset bucket: %s", storage.description)
     if store:
-        logger.info("exports: %s", store.description)
+        logger.info("Export bucket: %s", store.description)
     # By its metadata: the engine itself is imported later.
     threads, memory = settings.duckdb_threads, settings.duckdb_memory_limit
-    logger.info("engine: DuckDB %s, %d threads, %s", version("duckdb"), threads, memory)
+    logger.info("Engine: DuckDB %s, %d threads, %s", version("duckdb"), threads, memory)
     spool = settings.spool_dir
     keeps, most = settings.spool_max_result >> 20, _quota(settings) >> 20
     logger.info(
-        "spool: %s", f"{spool}, results up to {keeps} MiB kept, {most} MiB in all" if spool else "off"
+        "Spool: %s", f"{spool}, results up to {keeps} MiB kept, {most} MiB in all" if spool else "off"
     )
     logger.info(
-        "productions: %d at a time in %d MiB, %d waiting for at most %g s",
+        "Productions: %d at a time in %d MiB, %d waiting for at most %g s",
         settings.production_limit,
         settings.production_memory >> 20,
         settings.production_queue,
         settings.production_queue_seconds,
     )
     traced = "on" if start_tracing(__version__) else "off"
-    logger.info("telemetry: logs %s, metrics %s, traces %s", settings.log_format, settings.metrics, traced)
+    logger.info("Telemetry: logs %s, metrics %s, traces %s", settings.log_format, settings.metrics, traced)
+    if settings.s3_endpoint_url or settings.s3_use_ssl is not None:
+        found = settings.endpoint_url
+        right = f"set AWS_ENDPOINT_URL={found} instead" if found else "AWS itself is asked, by https"
+        logger.warning("Settings: S3_ENDPOINT_URL and S3_USE_SSL are names of a former service; %s", right)
     if spool and is_in_memory(spool):
-        logger.warning("spool: SPOOL_DIR is in memory: what lies there is not free for anything else")
+        logger.warning("Spool: SPOOL_DIR is in memory: what lies there is not free for anything else")
     if settings.whole_results and not spool:
-        logger.warning("spool: SPOOL_DIR is off, so WHOLE_RESULTS refuses results of more than 2 MiB")
+        logger.warning("Spool: SPOOL_DIR is off, so WHOLE_RESULTS refuses results of more than 2 MiB")
 
 
 def _exports(

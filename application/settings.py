@@ -7,6 +7,7 @@ from tempfile import gettempdir
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AliasChoices,
     BeforeValidator,
     Field,
     SecretStr,
@@ -42,10 +43,15 @@ class Settings(BaseSettings):
 
     dataset_bucket: str | None = None
     dataset_prefix: str = "dataset"
+    dataset_region: str | None = None
     environment: str = "production"
     aws_region: str | None = None
     aws_profile: str | None = None
     aws_endpoint_url: str | None = None
+    s3_endpoint_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("s3_endpoint_url", "s3_endpoint")
+    )
+    s3_use_ssl: bool | None = None
     cors_allow_origins: str = ""
     api_key: SecretStr | None = None
     trusted_proxies: str = ""
@@ -90,6 +96,15 @@ class Settings(BaseSettings):
     @classmethod
     def _off(cls, value: object) -> object:
         return None if value == "off" else value
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """The S3 server, also by its older names; None for AWS itself, or what AWS_ENDPOINT_URL_S3 names."""
+        older = self.s3_endpoint_url
+        if self.aws_endpoint_url or not older or os.environ.get("AWS_ENDPOINT_URL_S3"):
+            return self.aws_endpoint_url
+        # Of these a bare host was one; what it has of a scheme goes before S3_USE_SSL.
+        return older if "://" in older else f"http{'' if self.s3_use_ssl is False else 's'}://{older}"
 
     @cached_property
     def cors_origins(self) -> tuple[str, ...]:

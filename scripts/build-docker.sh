@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build the image, tag it with the version and the commit, and say how to run it.
+# Build the image, tag it `latest`, with the version and with the commit, and say how to run it.
 # usage: scripts/build-docker.sh [REPOSITORY]      PLATFORM=linux/arm64 for Graviton; PUSH=1 pushes
 # With GITHUB_OUTPUT set, as on GitHub's runners, `digest=sha256:…` of what was pushed is written there.
 set -euo pipefail
@@ -24,7 +24,7 @@ metadata=$(mktemp)
 trap 'rm -f "$metadata"' EXIT
 options=(--tag "$repository:$tag")
 # Where tags cannot change there is one image a commit, so only the commit's tag is pushed.
-if [[ -n ${PUSH:-} ]]; then options+=(--push); else options+=(--tag "$repository:$version" --load); fi
+if [[ -n ${PUSH:-} ]]; then options+=(--push); else options+=(--tag "$repository:$version" --tag "$repository:latest" --load); fi
 # One image, no index with attestations beside it: Lambda takes no other.
 docker buildx build --platform "$platform" --provenance=false --sbom=false \
     --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
@@ -40,10 +40,10 @@ fi
 docker image ls "$repository:$tag"
 cat <<END
 Run it over a folder that has dataset/NAME.parquet:
-  docker run --rm --read-only --tmpfs /tmp:size=4g --publish 8080:8080 \\
-    --volume "\$PWD/data:/data:ro" --env DATASET_BUCKET=/data $repository:$tag
+  docker run --rm --read-only --tmpfs /tmp:size=4g --publish 8000:8000 \\
+    --volume "\$PWD/data:/data:ro" --env DATASET_BUCKET=/data $repository:latest
 or over a bucket, with the keys of your shell:
-  docker run --rm --read-only --tmpfs /tmp:size=4g --publish 8080:8080 --env DATASET_BUCKET=my-bucket \\
-    --env AWS_REGION --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY --env AWS_SESSION_TOKEN $repository:$tag
-then: curl http://localhost:8080/health
+  docker run --rm --read-only --tmpfs /tmp:size=4g --publish 8000:8000 --env DATASET_BUCKET=my-bucket \\
+    --env AWS_REGION --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY --env AWS_SESSION_TOKEN $repository:latest
+then: curl http://localhost:8000/health
 END

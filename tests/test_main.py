@@ -19,7 +19,7 @@ KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is set until a test sets it: after the application was imported."""
-    for name in [name for name in os.environ if name.startswith(("AWS_", "DATASET_"))]:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "DATASET_", "S3_"))]:
         monkeypatch.delenv(name)
     monkeypatch.delenv("ENVIRONMENT", raising=False)
 
@@ -70,6 +70,23 @@ def test_a_dataset_is_filtered(client: TestClient) -> None:
     response = client.get("/test-dataset.csv?organisation-entity=org-1")
     assert response.status_code == 200
     assert len(response.text.splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["S3_ENDPOINT_URL", "S3_ENDPOINT"])
+def test_a_former_services_names_for_the_server_are_read_and_told(
+    bucket: None,
+    endpoint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv(name, endpoint.removeprefix("http://"))
+    monkeypatch.setenv("S3_USE_SSL", "false")
+    with TestClient(app) as client:
+        assert client.get("/test-dataset.json").json() == tables.sample().to_pylist()
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "S3_USE_SSL" in line]
+    assert line.endswith(f"names of a former service; set AWS_ENDPOINT_URL={endpoint} instead")
 
 
 def test_a_lifespan_may_follow_another(bucket: None) -> None:

@@ -124,6 +124,8 @@ class DownloadResponse(Response):
             "Vary": "Accept-Encoding",
             # On a 304 too: the Lambda adapter would add another, and caches take over what a 304 says.
             "Content-Type": plan.format.media_type,
+            "X-Dataset": plan.dataset.name,
+            "X-Format": plan.format.extension,
         }
         if status != 304:
             headers["Content-Disposition"] = f'attachment; filename="{plan.filename}"'

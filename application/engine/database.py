@@ -140,7 +140,7 @@ class Database:
             if self._database is database:
                 self._database = None
                 self.replacements += 1
-                logger.error("engine: the database was spoiled and is replaced")
+                logger.error("Engine: the database was spoiled and is replaced")
 
 
 def literal(text: str) -> str:

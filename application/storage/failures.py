@@ -35,4 +35,7 @@ def unavailable(error: Exception) -> StorageUnavailable:
         return StorageUnavailable("The storage cannot be listed: a key in it has an empty or dotted part.")
     if "NoSuchBucket" in str(error):
         return StorageUnavailable("The storage has no bucket of the name that is configured.")
+    # The first is all that there is of a HEAD.
+    if "redirect without LOCATION" in str(error) or "AuthorizationHeaderMalformed" in str(error):
+        return StorageUnavailable("The storage's bucket is in another region: DATASET_REGION is to name it.")
     return StorageUnavailable("The storage does not answer.")

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from application import adapter
 from tests.deployment.dockerfile import Build, Stage, ignored, read
 from tests.s3.server import s3_server
 from tests.server import tables
@@ -163,7 +164,9 @@ def test_the_adapter_comes_from_its_own_image_to_where_lambda_looks(build: Build
 
 
 def test_the_adapter_and_the_service_agree_on_port_and_path(image: Stage) -> None:
-    assert image.env["AWS_LWA_PORT"] == image.env["PORT"]
+    # Both follow it, so a function that sets another moves both.
+    assert image.env["PORT"] == str(adapter.PORT)
+    assert not {*adapter.PORT_NAMES, *adapter.READINESS_NAMES} - {"PORT"} & image.env.keys()
     assert image.env["AWS_LWA_READINESS_CHECK_PATH"] == "/health"
     assert image.env["AWS_LWA_INVOKE_MODE"] == "response_stream"
 
@@ -221,6 +224,13 @@ def test_the_health_check_fails_where_nothing_listens(container: Container) -> N
     check = _start(container.image, container.image.health, container.env | {"PORT": str(_free_port())})
     check.communicate(timeout=15)
     assert check.returncode != 0
+
+
+def test_the_health_check_looks_where_the_adapter_does(container: Container) -> None:
+    elsewhere = {"PORT": str(_free_port()), "AWS_LWA_PORT": str(container.port)}
+    check = _start(container.image, container.image.health, container.env | elsewhere)
+    _, error = check.communicate(timeout=15)
+    assert check.returncode == 0, error.decode()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process as another user")

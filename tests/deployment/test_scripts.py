@@ -341,9 +341,11 @@ def test_a_build_is_tagged_by_version_and_commit(docker: Callable[..., object], 
 
     done = docker()
     told = (tmp_path / "docker-calls").read_text()
-    assert f"--tag download-lambda:0123456789ab --tag download-lambda:{__version__} --load ." in told
+    tags = ("0123456789ab", __version__, "latest")
+    assert " ".join(f"--tag download-lambda:{tag}" for tag in tags) + " --load ." in told
     assert "--provenance=false" in told
     assert "docker run --rm --read-only" in done.stdout  # type: ignore[attr-defined]
+    assert "download-lambda:latest" in done.stdout  # type: ignore[attr-defined]
 
 
 def test_without_buildx_it_says_what_is_needed(docker: Callable[..., object], tmp_path: Path) -> None:

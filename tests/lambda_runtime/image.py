@@ -13,8 +13,8 @@ DOCKERFILE = ROOT / "Dockerfile"
 # Where things lie in the image; here they lie elsewhere.
 PLACES = {"PATH", "HOME", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONPYCACHEPREFIX"}
 DEFAULT = """
-ENV AWS_LWA_PORT=8000 AWS_LWA_INVOKE_MODE=response_stream AWS_LWA_READINESS_CHECK_PATH=/health
-CMD ["python", "-m", "application", "serve", "--host", "0.0.0.0", "--port", "8000"]
+ENV PORT=8000 AWS_LWA_INVOKE_MODE=response_stream AWS_LWA_READINESS_CHECK_PATH=/health
+CMD ["python", "-m", "application", "serve", "--host", "0.0.0.0"]
 """
 
 
@@ -26,7 +26,7 @@ def image() -> Image:
     for line in re.findall(r"^ENV (.+)$", stage, re.MULTILINE):
         environment |= dict(part.split("=", 1) for part in shlex.split(line))
     command = json.loads(re.findall(r"^CMD (\[.+\])$", stage, re.MULTILINE)[-1])
-    port = environment["AWS_LWA_PORT"]
+    port = environment["PORT"]
     program = Path(command[0]).name
     command[0] = (
         sys.executable if program.startswith("python") else str(Path(sys.executable).with_name(program))

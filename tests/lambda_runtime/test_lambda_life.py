@@ -17,7 +17,7 @@ import pytest
 from application.cli import main
 from tests.lambda_runtime.conftest import FAST, Bucket, Starter
 from tests.lambda_runtime.endpoints import function_url, invoke_api
-from tests.lambda_runtime.function import Function
+from tests.lambda_runtime.function import Function, free_port
 from tests.lambda_runtime.invocation import Ended, Limits
 from tests.lambda_runtime.report import Table
 from tests.lambda_runtime.runtime_api import ARN
@@ -80,6 +80,25 @@ def test_the_first_request_starts_the_function(start: Starter, bucket: Bucket, t
         answer = cold.invoke("GET", "/sample.csv")
         table.add("cold start: a small csv", answer)
         assert (answer.status, cold.starts) == (200, 1)
+
+
+@pytest.mark.parametrize("name", ["PORT", "AWS_LWA_PORT"])
+def test_a_port_of_the_functions_own_moves_service_and_adapter(
+    start: Starter, bucket: Bucket, name: str
+) -> None:
+    with start({**bucket.settings(), name: str(free_port())}) as function:
+        assert function.invoke("GET", "/health").status == 200
+
+
+def test_a_variable_that_would_leave_the_adapter_waiting_ends_the_start(
+    start: Starter, bucket: Bucket
+) -> None:
+    leftover = {"AWS_LWA_READINESS_CHECK_PORT": str(free_port())}
+    with start({**bucket.settings(), **leftover}) as function:
+        answer = function.invoke("GET", "/health")
+        assert (answer.status, answer.ended) == (502, Ended.CRASHED)
+        (line,) = [line for line in function.log.splitlines() if line.startswith("download-lambda: ")]
+        assert line.startswith("download-lambda: AWS_LWA_READINESS_CHECK_PORT is ")
 
 
 # Longer than the 4 s for which the adapter keeps a connection, and shorter.

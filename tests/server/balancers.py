@@ -18,7 +18,7 @@ from tests.server.serving import SECONDS, eventually
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 # The examples' own: two servers, and where the balancer listens.
-SERVERS, LISTENS = ("127.0.0.1:8001", "127.0.0.1:8002"), re.compile(r"(listen |bind :)8080")
+SERVERS, LISTENS = ("127.0.0.1:8001", "127.0.0.1:8002"), re.compile(r"(listen |bind :)8000")
 # What a balancer that is not root may write.
 NGINX_FOLDERS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from application import __version__
 from application.errors import EngineFailed
 from tests.server import tables
 from tests.server.serving import Served, eventually, serving, serving_folder
@@ -261,15 +262,15 @@ def test_nothing_is_written_for_each_batch(asked: Asked, log: Log) -> None:
 
 def test_the_first_lines_say_what_runs(server: Served, log: Log, folder: Path) -> None:
     messages = [record["message"] for record in log.records()]
-    assert messages[0].startswith("service: download-lambda")
-    assert f"bucket: {folder}" in messages
-    assert [line.split(":")[0] for line in messages[:6]] == [
-        "service",
-        "bucket",
-        "engine",
-        "spool",
-        "productions",
-        "telemetry",
+    assert messages[:2] == [
+        f"Starting download-lambda {__version__}, production",
+        f"Dataset bucket: {folder}",
+    ]
+    assert [line.split(":")[0] for line in messages[2:6]] == [
+        "Engine",
+        "Spool",
+        "Productions",
+        "Telemetry",
     ]
 
 

@@ -87,6 +87,20 @@ def test_every_format_comes_with_the_headers_of_a_download(server: Served, exten
     assert response.headers["x-request-id"]
 
 
+@pytest.mark.parametrize("path", ["/sample.csv", "/dataset/sample.parquet", "/sample.json?field=name"])
+def test_dataset_and_format_are_told_whatever_of_a_download_is_sent(server: Served, path: str) -> None:
+    whole = server.get(path)
+    answers = [
+        whole,
+        server.client.head(path),
+        server.get(path, headers={"Range": "bytes=0-1"}),
+        server.get(path, headers={"If-None-Match": whole.headers["etag"]}),
+    ]
+    extension = path.partition("?")[0].rpartition(".")[2]
+    assert [answer.status_code for answer in answers] == [200, 200, 206, 304]
+    assert {(it.headers["x-dataset"], it.headers["x-format"]) for it in answers} == {("sample", extension)}
+
+
 @pytest.mark.parametrize("extension", FORMATS)
 def test_the_alias_gives_the_same_download(server: Served, extension: str) -> None:
     path = f"/sample.{extension}?organisation-entity=org-2"
@@ -255,7 +269,8 @@ def test_an_allowed_origin_reads_headers_of_downloads_and_of_errors(
     assert response.status_code == status
     assert response.headers["access-control-allow-origin"] == ORIGIN["Origin"]
     exposed = {name.strip() for name in response.headers["access-control-expose-headers"].split(",")}
-    assert {"Content-Disposition", "Content-Length", "ETag", "X-Missing-Fields", "X-Request-ID"} <= exposed
+    assert {"Content-Disposition", "Content-Length", "ETag", "X-Request-ID"} <= exposed
+    assert {"X-Dataset", "X-Format", "X-Missing-Fields"} <= exposed
 
 
 def test_another_origin_gets_no_permission(open_server: Served) -> None:

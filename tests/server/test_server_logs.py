@@ -57,7 +57,7 @@ def test_a_uvicorn_started_by_hand_writes_the_same_form_once_the_service_starts(
     # Before the service starts, the form is uvicorn's.
     assert [line.partition(":")[0] for line in lines[:2]] == ["INFO", "INFO"]
     messages = [json.loads(line)["message"] for line in lines[2:]]
-    assert messages[0].startswith("service: ")
+    assert messages[0].startswith("Starting download-lambda ")
     assert any(message.startswith("Uvicorn running") for message in messages)
     assert messages[-1].startswith("Finished server process")
     assert not out

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -246,6 +247,36 @@ def test_a_wrong_key_makes_storage_unavailable(
 @pytest.mark.parametrize("ask", ASKING)
 def test_a_missing_bucket_makes_storage_unavailable(bucket: Bucket, ask: Callable[[Storage], object]) -> None:
     assert "no bucket" in refused(bucket.open("nobucket"), ask)
+
+
+@pytest.mark.parametrize("ask", ASKING)
+def test_a_bucket_in_another_region_is_told(keys: None, ask: Callable[[Storage], object]) -> None:
+    with redirecting() as endpoint:
+        said = refused(open_storage("bucket", endpoint_url=endpoint), ask)
+    assert "DATASET_REGION" in said
+
+
+@contextmanager
+def redirecting() -> Iterator[str]:
+    """A server that answers as S3 does in a region where the bucket is not: 301, and nowhere to go."""
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(301)
+            self.send_header("x-amz-bucket-region", "eu-west-1")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def test_a_server_that_dies_makes_storage_unavailable_soon(tmp_path: Path, keys: None) -> None:

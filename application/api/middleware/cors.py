@@ -16,6 +16,8 @@ EXPOSED = (
     "RateLimit-Policy",
     "Repr-Digest",
     "Retry-After",
+    "X-Dataset",
+    "X-Format",
     "X-Missing-Fields",
     "X-Request-ID",
 )

@@ -11,6 +11,8 @@ locals {
     "RateLimit-Policy",
     "Repr-Digest",
     "Retry-After",
+    "X-Dataset",
+    "X-Format",
     "X-Missing-Fields",
     "X-Request-ID",
   ]

@@ -105,7 +105,7 @@ class Database:
             # Two databases that shared a folder would write over each other's files.
             config["temp_directory"] = str(self._temp_directory / f"duckdb-spill-{uuid4().hex}")
         database = duckdb.connect(":memory:", config=config)
-        # Globally: what is set for a session alone does not reach the cursors, which are sessions of their own.
+        # For all sessions: each cursor is one of its own, which a plain SET does not reach.
         database.execute("SET GLOBAL TimeZone = 'UTC'")
         database.execute("SET GLOBAL enable_geoparquet_conversion = false")
         # It would hold 54 MB and, for a file written twice within a tick of the clock, old bytes.

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 class ObjectMeta:
     """One stored object: key relative to the storage's root, bytes, when, and its identity.
 
-    ``e_tag`` is S3's entity tag, or for a local file device, inode, size, mtime and ctime in ns.
-    ``version`` is what of it every machine with the same data sees alike: the same, or the mtime.
+    ``e_tag`` is S3's entity tag, empty where the server gives none, or for a local file device, inode,
+    size, mtime and ctime in ns. ``version`` is what every machine with the same data sees alike: S3's
+    entity tag, else Last-Modified, or the file's mtime.
     """
 
     path: str

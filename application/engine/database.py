@@ -105,14 +105,15 @@ class Database:
             # Two databases that shared a folder would write over each other's files.
             config["temp_directory"] = str(self._temp_directory / f"duckdb-spill-{uuid4().hex}")
         database = duckdb.connect(":memory:", config=config)
-        database.execute("SET TimeZone = 'UTC'")
-        database.execute("SET enable_geoparquet_conversion = false")
+        # For all sessions: each cursor is one of its own, which a plain SET does not reach.
+        database.execute("SET GLOBAL TimeZone = 'UTC'")
+        database.execute("SET GLOBAL enable_geoparquet_conversion = false")
         # It would hold 54 MB and, for a file written twice within a tick of the clock, old bytes.
-        database.execute("SET enable_external_file_cache = false")
+        database.execute("SET GLOBAL enable_external_file_cache = false")
         if self._storage.secret() is not None:
             database.execute(f"LOAD '{_extension('httpfs')}'")
-            # Keys are names, not patterns: without this `*` and `?` in a key mean something else.
-            database.execute("SET s3_url_compatibility_mode = true")
+            # Keys are names, not patterns: without this `*`, `[` and `?` in a key mean something else.
+            database.execute("SET GLOBAL s3_url_compatibility_mode = true")
         self._secret = None
         database.execute(f"SET allowed_directories = [{literal(self._storage.allowed())}]")
         database.execute("SET enable_external_access = false")

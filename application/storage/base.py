@@ -49,8 +49,8 @@ class Storage(Protocol):
     def url(self, path: str) -> str:
         """Return what DuckDB's read_parquet is given: s3://… or an absolute file path, as it is.
 
-        DuckDB needs ``SET s3_url_compatibility_mode = true``, lest it take ``*``, ``[`` or ``?`` in a key for
-        its own; the option of that name in a secret does not do it (1.5.5).
+        DuckDB needs ``SET GLOBAL s3_url_compatibility_mode = true``, lest it take ``*``, ``[`` or ``?`` in a
+        key for its own; the option of that name in a secret does not do it (1.5.5).
         """
         ...
 

@@ -13,7 +13,7 @@ from application.models import ObjectMeta
 from application.storage.base import CHUNK, S3Secret, check_range, is_plain
 from application.storage.credentials import CredentialProvider
 from application.storage.failures import is_refusal, translated, unavailable
-from application.storage.signed import CHANGED, read_signed
+from application.storage.signed import CHANGED, is_version, read_signed
 from application.telemetry.tracing import span
 
 if TYPE_CHECKING:
@@ -200,10 +200,13 @@ class S3Storage:
             options: obstore.GetOptions = {"range": (start, end)}
             if meta.e_tag:
                 options["if_match"] = f'"{meta.e_tag}"'
+            else:
+                options["if_unmodified_since"] = meta.last_modified
             try:
                 result = store.get(meta.path, options=options)
                 seen = _meta(result.meta, meta.path)
-                if (seen.e_tag, seen.size, result.range) != (meta.e_tag, meta.size, (start, end)):
+                is_same = is_version(meta, seen.e_tag, seen.last_modified)
+                if not is_same or (seen.size, result.range) != (meta.size, (start, end)):
                     raise DatasetChanged(CHANGED)
                 body = bytes(result.bytes())
             except (FileNotFoundError, PreconditionError) as error:
@@ -227,4 +230,5 @@ def _meta(found: "obstore.ObjectMeta", path: str | None = None) -> ObjectMeta:
     e_tag = (found["e_tag"] or "").strip('"')
     # A listing has milliseconds, Last-Modified has not.
     modified = found["last_modified"].replace(microsecond=0)
-    return ObjectMeta(found["path"] if path is None else path, found["size"], modified, e_tag, e_tag)
+    version = e_tag or modified.isoformat()
+    return ObjectMeta(found["path"] if path is None else path, found["size"], modified, e_tag, version)

@@ -152,6 +152,25 @@ def test_a_key_is_a_name_and_no_pattern(
     assert [row["key"] for row in rows(engine, dataset(storage, engine, "parts"))] == keys
 
 
+def test_what_the_database_is_set_to_holds_for_every_cursor(
+    open_engine: OpenEngine, bucket: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        with open_engine(bucket).database.cursor() as cursor:
+            set_to = dict(cursor.execute("SELECT name, value FROM duckdb_settings()").fetchall())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert set_to["TimeZone"] == "UTC"
+    assert set_to["s3_url_compatibility_mode"] == "true"
+    assert set_to["enable_geoparquet_conversion"] == "false"
+    assert set_to["enable_external_file_cache"] == "false"
+    # It would serve replaced objects as the old ones.
+    assert set_to["enable_http_metadata_cache"] == "false"
+
+
 @pytest.mark.parametrize("kind", ["storage", "bucket"])
 def test_an_engine_needs_no_home_and_no_download(
     request: pytest.FixtureRequest, root: Path, tmp_path: Path, kind: str

@@ -1,6 +1,7 @@
 """A real S3 server as storage."""
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -23,12 +24,12 @@ from tests.s3.server import start_s3_server
 from tests.storage.conftest import KEY, SECRET, Bucket, fill
 
 
-@pytest.fixture
-def strict(bucket: Bucket) -> Iterator[Storage]:
-    """The same server behind one that answers ranges with 206 and heeds If-Match, as AWS does."""
+@contextmanager
+def before(bucket: Bucket, *, strict: bool = True, tagged: bool = True) -> Iterator[Storage]:
+    """The same server behind one that heeds ranges and If-Match as AWS does, or gives no tags."""
     target = urlsplit(bucket.endpoint).netloc
 
-    class Strict(BaseHTTPRequestHandler):
+    class Other(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             connection = HTTPConnection(target)
             connection.request(self.command, self.path, headers=dict(self.headers))
@@ -36,9 +37,13 @@ def strict(bucket: Bucket) -> Iterator[Storage]:
                 body, headers, status = answer.read(), dict(answer.headers), answer.status
             connection.close()
             tag = self.headers.get("If-Match")
-            if tag and status == 200 and tag != headers.get("Etag"):
+            if strict and tag and status == 200 and tag != headers.get("Etag"):
                 body, headers, status = b"", {"Content-Length": "0"}, 412
-            self.send_response(206 if status == 200 and "Content-Range" in headers else status)
+            if not tagged:
+                headers.pop("Etag", None)
+                body = re.sub(rb"<ETag>.*?</ETag>", b"", body)
+                headers |= {"Content-Length": str(len(body))} if self.command == "GET" else {}
+            self.send_response(206 if strict and status == 200 and "Content-Range" in headers else status)
             for name, value in headers.items():
                 if name not in ("Server", "Date"):
                     self.send_header(name, value)
@@ -50,7 +55,7 @@ def strict(bucket: Bucket) -> Iterator[Storage]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Strict) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         # rclone verifies signatures over the Host that it was asked for, which the headers carry on.
@@ -60,12 +65,20 @@ def strict(bucket: Bucket) -> Iterator[Storage]:
 
 
 @pytest.fixture(params=["as it is", "strict"])
-def storage(request: pytest.FixtureRequest, bucket: Bucket) -> Storage:
+def storage(request: pytest.FixtureRequest, bucket: Bucket) -> Iterator[Storage]:
     """The server as rclone is (ranges answered 200, If-Match ignored) and as AWS is."""
     if request.param == "strict":
-        strict: Storage = request.getfixturevalue("strict")
-        return strict
-    return bucket.open()
+        with before(bucket) as strict:
+            yield strict
+    else:
+        yield bucket.open()
+
+
+@pytest.fixture(params=["as it is", "strict"])
+def untagged(request: pytest.FixtureRequest, bucket: Bucket) -> Iterator[Storage]:
+    """The same two without entity tags."""
+    with before(bucket, strict=request.param == "strict", tagged=False) as found:
+        yield found
 
 
 def known(storage: Storage, path: str) -> ObjectMeta:
@@ -133,6 +146,29 @@ def test_an_object_that_was_replaced_is_noticed(storage: Storage, bucket: Bucket
         path.write_bytes({"same size": before.upper(), "shorter": b"x", "longer": before * 2}[change])
     with pytest.raises(DatasetChanged):
         storage.read(meta, meta.size - 4, meta.size)
+
+
+def test_without_tags_an_object_that_was_replaced_is_told_apart_by_its_time(
+    untagged: Storage, bucket: Bucket
+) -> None:
+    path = bucket.folder / "parts" / "1.parquet"
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    meta, (listed, *_) = known(untagged, "parts/1.parquet"), untagged.list("parts/")
+    assert (listed, meta.e_tag) == (meta, "")
+    assert untagged.read(meta, 0, meta.size) == path.read_bytes()
+    path.write_bytes(path.read_bytes().upper())
+    os.utime(path, (1_700_000_001, 1_700_000_001))
+    assert known(untagged, "parts/1.parquet").version != meta.version
+    assert next(untagged.list("parts/")).version != meta.version
+    with pytest.raises(DatasetChanged):
+        untagged.read(meta, 0, 4)
+
+
+def test_a_tag_that_only_some_answers_have_makes_no_change(bucket: Bucket) -> None:
+    storage = bucket.open()
+    with before(bucket, tagged=False) as untagged:
+        for one, other in ((storage, untagged), (untagged, storage)):
+            assert one.read(known(other, "b.parquet"), 0, 3) == b"the"
 
 
 def test_a_change_between_chunks_is_noticed(storage: Storage, bucket: Bucket) -> None:

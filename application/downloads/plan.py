@@ -10,7 +10,8 @@ from application.errors import ColumnUnsupported, FormatUnknown
 from application.formats import FORMATS, Format
 from application.formats.compression import CODINGS, IDENTITY
 from application.models import Dataset, Query
-from application.query.parameters import PLACES, parse
+from application.query.parameters import parse
+from application.query.sql import PLACES
 
 WRITERS = ("duckdb", "pyarrow", "polars", "orjson", "isal", "zstandard")
 NATIVE = "parquet"

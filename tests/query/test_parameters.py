@@ -11,7 +11,8 @@ import pytest
 
 from application.errors import QueryInvalid
 from application.models import Column, Query
-from application.query.parameters import QUALITIES, parse
+from application.query.parameters import parse
+from application.query.planning_data import NAMED_FILTERS
 from application.query.sql import quote, to_sql
 
 Pairs = Sequence[tuple[str, str]]
@@ -94,7 +95,7 @@ def test_what_is_no_integer_is_a_problem_that_says_the_column_holds_integers(
     assert repr(value) in detail
 
 
-@pytest.mark.parametrize("quality", QUALITIES)
+@pytest.mark.parametrize("quality", NAMED_FILTERS["quality"].vocabulary)
 def test_every_quality_has_its_name(quality: str, text: Stored) -> None:
     expected = {"some": [1], "authoritative": [2], "none": [3]}.get(quality, [])
     assert text.entities(("quality", quality)) == expected
@@ -104,7 +105,7 @@ def test_every_quality_has_its_name(quality: str, text: Stored) -> None:
 def test_another_quality_is_told_the_qualities(quality: str, text: Stored) -> None:
     [(parameter, detail)] = text.problems(("quality", quality))
     assert parameter == "quality"
-    assert ", ".join(QUALITIES) in detail
+    assert ", ".join(NAMED_FILTERS["quality"].vocabulary) in detail
 
 
 def test_an_empty_organisation_or_quality_is_no_filter(text: Stored, typed: Stored) -> None:

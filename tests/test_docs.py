@@ -10,7 +10,7 @@ from application import cli, demo
 from application.api.problems import PROBLEMS, Problem
 from application.formats import FORMATS
 from application.query.operators import OPERATORS, Operator
-from application.query.parameters import FIELD_PARAMETERS
+from application.query.parameters import PARAMETERS, Parameter
 from application.query.planning_data import NAMED_FILTERS, NamedFilter
 from application.settings import Settings
 
@@ -78,9 +78,11 @@ def test_every_operator_is_documented_with_its_words_and_what_repeats_mean(opera
     assert repeated == operator.repeats
 
 
-@pytest.mark.parametrize("parameter", FIELD_PARAMETERS)
-def test_every_parameter_is_documented(parameter: str) -> None:
-    assert any(name.startswith(f"{parameter}=") for name in rows("docs/api.md"))
+@pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=lambda row: row.name)
+def test_every_parameter_is_documented_in_its_words(parameter: Parameter) -> None:
+    (meaning,) = table_row("docs/api.md", f"{parameter.name}=", "[A-Z]+")
+    assert meaning.startswith(parameter.words)
+    assert ("repeatable" in meaning) == parameter.repeatable
 
 
 @pytest.mark.parametrize("named", NAMED_FILTERS.values(), ids=lambda row: row.column)

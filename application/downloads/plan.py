@@ -34,13 +34,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A download that fits its dataset; nothing has run yet. ``e_tag`` is without quotes."""
+    """A download that fits its dataset; nothing has run yet. ``e_tag`` is without quotes.
+
+    ``missing`` are the chosen fields that the dataset lacks, to be told to the client.
+    """
 
     dataset: Dataset
     query: Query
     format: Format
     coding: str
     e_tag: str
+    missing: tuple[str, ...]
 
     @property
     def validators(self) -> Validators:
@@ -56,7 +60,7 @@ class Plan:
     def may_be_small(self) -> bool:
         """False for a whole dataset that is known to be more than a small result."""
         dataset = self.dataset
-        return bool(self.query.filters) or dataset.rows * dataset.row_bytes <= SMALL_BYTES
+        return not self.query.has_all_rows(dataset) or dataset.rows * dataset.row_bytes <= SMALL_BYTES
 
     def may_exceed(self, size: int | None) -> bool:
         """False for what is known to be far from so many bytes; None means that no size is too much."""
@@ -82,11 +86,12 @@ class Plan:
 
 def make_plan(request: Request, dataset: Dataset, chosen: Format) -> Plan:
     """Fit a request to its dataset; raises QueryInvalid and ColumnUnsupported."""
-    query = parse(request.parameters, dataset.columns)
+    parsed = parse(request.parameters, dataset.columns)
+    query = parsed.query
     if not is_native(dataset, query, chosen):
         _check_columns(dataset, query, chosen)
     coding = request.coding if chosen.codable else IDENTITY
-    return Plan(dataset, query, chosen, coding, _e_tag(dataset, query, chosen, coding))
+    return Plan(dataset, query, chosen, coding, _e_tag(dataset, query, chosen, coding), parsed.missing)
 
 
 def find_format(extension: str) -> Format:
@@ -124,8 +129,6 @@ def is_native(dataset: Dataset, query: Query, chosen: Format) -> bool:
 def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str) -> str:
     """A digest of all that decides the bytes: the data's version, the query, the format, the writers."""
     writers = [f"{name} {version(name)}" for name in WRITERS]
-    filters = [(item.column.name, item.operator, item.values) for item in query.filters]
-    columns = [column.name for column in query.columns]
-    what = (columns, filters, chosen.extension, coding)
+    what = (query.identity(), chosen.extension, coding)
     parts = (dataset.name, dataset.e_tag, *what, __version__, writers)
     return make_e_tag(parts)

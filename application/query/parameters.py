@@ -1,63 +1,100 @@
-"""Parameters and a schema in, a Query and its SQL out; a pure leaf.
+"""The parameters that are no filters as a table, and all parameters of a request as a query."""
 
-Values are parsed by one strict grammar per type, because DuckDB would cast ``122.7`` to 123 and
-``0x7A`` to 122 (docs/behaviour.md). Each value is bound as text and cast to the column's own type,
-so that row groups are still skipped by their statistics.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 from application.errors import ParameterProblem, QueryInvalid
-from application.models import Column, Filter, Query
+from application.models import Column, Query
+from application.query.fields import chosen, left, missing
 from application.query.filters import read_filters
-from application.query.hints import no_column
 
-FIELD_PARAMETERS = ("field", "exclude_field")
+Reader = Callable[[Sequence[str], Any, Sequence[Column]], Any]
 
 
-def parse(pairs: Iterable[tuple[str, str]], columns: Sequence[Column]) -> Query:
+@dataclass(frozen=True, slots=True)
+class ParsedQuery:
+    """What was asked for: the query, and beside it what decides no bytes.
+
+    ``missing`` are the chosen fields that the dataset lacks.
+    """
+
+    query: Query
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A named parameter; ``words`` say what it means.
+
+    ``into`` has a reader for each part that it decides, a field of Query or of ParsedQuery. A reader gets
+    the texts in the order they were sent, the part as the rows above left it, and the dataset's columns;
+    it returns the part, or raises QueryInvalid, or ValueError with what is wrong.
+    """
+
+    name: str
+    words: str
+    into: Mapping[str, Reader]
+    repeatable: bool = False
+
+
+PARAMETERS: dict[str, Parameter] = {
+    row.name: row
+    for row in (
+        Parameter(
+            "field",
+            "keep only these columns, in this order",
+            {"columns": chosen, "missing": missing},
+            repeatable=True,
+        ),
+        Parameter("exclude_field", "all columns but these", {"columns": left}, repeatable=True),
+    )
+}
+
+
+# What a request says beside its query.
+BESIDE = tuple(field.name for field in fields(ParsedQuery) if field.name != "query")
+
+
+def parse(pairs: Iterable[tuple[str, str]], columns: Sequence[Column]) -> ParsedQuery:
     """Read query parameters, in any order, against a dataset's columns.
 
     Raises QueryInvalid with one entry for every parameter that cannot be used.
     """
-    chosen: list[str] = []
-    excluded: list[str] = []
-    others: list[tuple[str, str]] = []
-    problems: list[ParameterProblem] = []
-    for name, value in pairs:
-        if name == "field":
-            chosen += [value] if value else []
-        elif name == "exclude_field":
-            excluded += [value] if value else []
+    texts: dict[str, list[str]] = {}
+    others = []
+    for name, text in pairs:
+        if name in PARAMETERS:
+            texts.setdefault(name, []).append(text)
         else:
-            others.append((name, value))
-    filters: tuple[Filter, ...] = ()
+            others.append((name, text))
+    everything = Query(tuple(columns))
+    parts = {field.name: getattr(everything, field.name) for field in fields(everything)}
+    problems: list[ParameterProblem] = []
     try:
-        filters = read_filters(others, columns, FIELD_PARAMETERS)
+        parts["filters"] = read_filters(others, columns, PARAMETERS)
     except QueryInvalid as error:
         problems += error.problems
-    kept, missing = _choose(chosen, excluded, columns, problems)
+    for row in PARAMETERS.values():
+        if row.name in texts:
+            try:
+                parts |= _read(row, texts[row.name], parts, columns)
+            except QueryInvalid as error:
+                problems += error.problems
     if problems:
         raise QueryInvalid(problems)
-    return Query(kept, filters, missing)
+    beside = {name: parts.pop(name) for name in BESIDE if name in parts}
+    return ParsedQuery(Query(**parts), **beside)
 
 
-def _choose(
-    chosen: list[str], excluded: list[str], columns: Sequence[Column], problems: list[ParameterProblem]
-) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """The columns to keep, all of a name that several have, and the chosen fields that the dataset lacks."""
-    by_name = {column.name: column for column in columns}
-    for name in excluded:
-        if name not in by_name:
-            problems.append(ParameterProblem("exclude_field", no_column(name, columns)))
-    wanted = {name: place for place, name in enumerate(dict.fromkeys(chosen or by_name))}
-    missing = tuple(name for name in wanted if name not in by_name)
-    if missing and len(missing) == len(wanted):
-        detail = f"none of the chosen fields exists: {no_column(missing[0], columns)}"
-        problems.append(ParameterProblem("field", detail))
-        return (), missing
-    left = [column for column in columns if column.name in wanted and column.name not in excluded]
-    kept = tuple(sorted(left, key=lambda column: wanted[column.name]) if chosen else left)
-    if not kept:
-        problems.append(ParameterProblem("exclude_field", "no column is left: exclude fewer fields"))
-    return kept, missing
+def _read(
+    row: Parameter, texts: Sequence[str], parts: Mapping[str, Any], columns: Sequence[Column]
+) -> dict[str, Any]:
+    """The parts that a parameter decides; raises QueryInvalid."""
+    if len(set(texts)) > 1 and not row.repeatable:
+        problem = ParameterProblem(row.name, f"there is more than one {row.name!r}: say it once")
+        raise QueryInvalid([problem])
+    try:
+        return {part: read(texts, parts.get(part), columns) for part, read in row.into.items()}
+    except ValueError as error:
+        raise QueryInvalid([ParameterProblem(row.name, str(error))]) from error

@@ -49,7 +49,7 @@ class Manifest:
                 "last_modified": dataset.last_modified.isoformat(),
                 "bytes": dataset.size,
             },
-            # Clients read these two of every query.
+            # These two are there for every query.
             "query": {"columns": [], "filters": []} | plan.query.identity(),
             **known,
         }

@@ -146,8 +146,8 @@ def _export(options: argparse.Namespace) -> int:
     with closing(open_service(read_settings())) as service:
         plan = service.downloads.plan(Request(name, extension, tuple(pairs)))
         size = _write(service, plan, options.output)
-    if plan.query.missing:
-        print(f"The dataset has no column {', '.join(plan.query.missing)}.", file=sys.stderr)
+    if plan.missing:
+        print(f"The dataset has no column {', '.join(plan.missing)}.", file=sys.stderr)
     print(f"{options.output}: {size:,} bytes", file=sys.stderr)
     return 0
 

@@ -1,6 +1,6 @@
 """The frozen values that travel between the rooms."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -65,24 +65,64 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Rows whose column meets an operator and typed values; a pure value, no SQL."""
+    """Rows whose column meets an operator and its values, as canonical text; a pure value, no SQL.
+
+    An operator that takes several values at a time finds those of a repeat after each other.
+    """
 
     column: Column
     operator: str
-    values: tuple[Any, ...]
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked of a dataset: which columns in which order, which rows.
+    """What is asked of a dataset: all that decides the bytes, and nothing else.
 
-    ``missing`` are the chosen fields that the dataset lacks, to be told to the client.
+    Each field but ``columns`` has a default, which asks for nothing.
     """
 
     columns: tuple[Column, ...]
     filters: tuple[Filter, ...] = ()
-    missing: tuple[str, ...] = ()
+
+    def identity(self) -> dict[str, Any]:
+        """Every field that is not at its default, as JSON has it: equal for equal queries only.
+
+        What is at its default is left out, so that a field to come changes no ETag of today's queries.
+        """
+        return {
+            field.name: _told(value)
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
 
     def is_whole(self, dataset: Dataset) -> bool:
-        """True when nothing is left out: every row and column, in the file's order."""
-        return not self.filters and self.columns == dataset.columns
+        """True when nothing is left out or changed: every row and column, in the file's order."""
+        return self == type(self)(dataset.columns)
+
+    def has_all_rows(self, dataset: Dataset) -> bool:
+        """True when nothing but the columns may differ from the whole dataset."""
+        return replace(self, columns=dataset.columns).is_whole(dataset)
+
+    def has_all_columns(self, dataset: Dataset) -> bool:
+        """True when nothing but rows may be left out: what describes the file's columns is still true."""
+        return replace(self, filters=()).is_whole(dataset)
+
+    @property
+    def columns_read(self) -> tuple[Column, ...]:
+        """The columns that a scan reads: those that are written, then those that only filters need."""
+        read = (*self.columns, *(item.column for item in self.filters))
+        return tuple({column.engine_name: column for column in read}.values())
+
+
+def _told(value: Any) -> Any:
+    """A column as its name, another dataclass as its fields, a tuple as a list."""
+    if isinstance(value, Column):
+        return value.name
+    if isinstance(value, tuple):
+        return [_told(item) for item in value]
+    if is_dataclass(value):
+        return {field.name: _told(getattr(value, field.name)) for field in fields(value)}
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError(f"a query's identity cannot tell a value of type {type(value).__name__}")

@@ -9,7 +9,9 @@ import pytest
 from application import cli, demo
 from application.api.problems import PROBLEMS, Problem
 from application.formats import FORMATS
-from application.query.parameters import FIELD_PARAMETERS, OPERATORS, OPTIONAL_FILTERS, QUALITIES
+from application.query.operators import OPERATORS, Operator
+from application.query.parameters import PARAMETERS, Parameter
+from application.query.planning_data import NAMED_FILTERS, NamedFilter
 from application.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -27,9 +29,10 @@ def rows(page: str) -> set[str]:
     return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
 
 
-def table_row(page: str, name: str) -> list[str]:
-    """The cells of the row whose first cell is that name."""
-    (found,) = re.findall(rf"^\| `{re.escape(name)}` \|(.+)\|$", (ROOT / page).read_text(), re.MULTILINE)
+def table_row(page: str, name: str, value: str = "") -> list[str]:
+    """The cells of the row whose first cell is that name, and a value of that pattern."""
+    pattern = rf"^\| `{re.escape(name)}{value}` \|(.+)\|$"
+    (found,) = re.findall(pattern, (ROOT / page).read_text(), re.MULTILINE)
     return [cell.strip() for cell in found.split("|")]
 
 
@@ -69,18 +72,25 @@ def test_every_format_is_documented_with_its_media_type_and_use(extension: str) 
     assert table_row("docs/api.md", extension)[:2] == [f"`{row.media_type}`", row.use]
 
 
-@pytest.mark.parametrize("operator", OPERATORS)
-def test_every_operator_is_documented(operator: str) -> None:
-    assert operator in rows("docs/api.md")
+@pytest.mark.parametrize("operator", OPERATORS.values(), ids=lambda row: row.name)
+def test_every_operator_is_documented_with_its_words_and_what_repeats_mean(operator: Operator) -> None:
+    meaning, repeated = table_row("docs/api.md", operator.name)
+    assert meaning.startswith(f"{operator.words} ")
+    assert repeated == operator.repeats
 
 
-@pytest.mark.parametrize("parameter", [*FIELD_PARAMETERS, *OPTIONAL_FILTERS])
-def test_every_named_parameter_is_documented(parameter: str) -> None:
-    assert any(name.startswith(f"{parameter}=") for name in rows("docs/api.md"))
+@pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=lambda row: row.name)
+def test_every_parameter_is_documented_in_its_words(parameter: Parameter) -> None:
+    (meaning,) = table_row("docs/api.md", f"{parameter.name}=", "[A-Z]+")
+    assert meaning.startswith(parameter.words)
+    assert ("repeatable" in meaning) == parameter.repeatable
 
 
-def test_every_quality_is_documented() -> None:
-    assert all(f"`{quality}`" in " ".join(table_row("docs/api.md", "quality=V")) for quality in QUALITIES)
+@pytest.mark.parametrize("named", NAMED_FILTERS.values(), ids=lambda row: row.column)
+def test_every_named_filter_is_documented_with_its_vocabulary(named: NamedFilter) -> None:
+    (meaning,) = table_row("docs/api.md", f"{named.column}=", "[A-Z]+")
+    assert meaning.endswith("empty: no filter")
+    assert all(f"`{word}`" in meaning for word in named.vocabulary)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS.values(), ids=lambda problem: problem.code)

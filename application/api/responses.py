@@ -132,8 +132,8 @@ class DownloadResponse(Response):
             headers["X-Content-Type-Options"] = "nosniff"
             if plan.coding != IDENTITY:
                 headers["Content-Encoding"] = plan.coding
-            if plan.query.missing:
-                headers["X-Missing-Fields"] = missing_fields(plan.query.missing)
+            if plan.missing:
+                headers["X-Missing-Fields"] = missing_fields(plan.missing)
         headers |= known
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})
@@ -146,11 +146,15 @@ def redirect_response(url: str) -> Response:
 
 
 def shown_filters(query: Query) -> tuple[str, ...]:
-    """The filters for the log, in the order of the query, as many and as much of each as a line can bear."""
+    """What a query asks for but columns, as much as a line of the log can bear: filters, then the rest."""
+    asked = query.identity()
+    del asked["columns"]
     shown = [
-        f"{item.column.name}__{item.operator}={','.join(item.values)}"
-        for item in query.filters[:MOST_SHOWN_FILTERS]
+        f"{item['column']}__{item['operator']}={','.join(item['values'])}"
+        for item in asked.pop("filters", [])[:MOST_SHOWN_FILTERS]
     ]
+    for name, value in asked.items():
+        shown.append(f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
     return tuple(
         text if len(text) <= SHOWN_FILTER_LENGTH else text[: SHOWN_FILTER_LENGTH - 1] + "…" for text in shown
     )

@@ -36,10 +36,6 @@ class Manifest:
     def to_json(self) -> dict[str, Any]:
         """The manifest as clients read it; docs/api.md describes each member."""
         plan, dataset = self.plan, self.plan.dataset
-        filters = [
-            {"column": item.column.name, "operator": item.operator, "values": list(item.values)}
-            for item in plan.query.filters
-        ]
         known = {} if self.licence is None else {"licence": self.licence}
         return {
             "dataset": dataset.name,
@@ -53,7 +49,8 @@ class Manifest:
                 "last_modified": dataset.last_modified.isoformat(),
                 "bytes": dataset.size,
             },
-            "query": {"columns": [column.name for column in plan.query.columns], "filters": filters},
+            # These two are there for every query.
+            "query": {"columns": [], "filters": []} | plan.query.identity(),
             **known,
         }
 

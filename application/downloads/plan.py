@@ -10,7 +10,8 @@ from application.formats import FORMATS, Format
 from application.formats.base import release
 from application.formats.compression import CODINGS, IDENTITY
 from application.models import Dataset, Query
-from application.query.parameters import PLACES, parse
+from application.query.parameters import parse
+from application.query.sql import PLACES
 
 # A result that may be small is made before its headers go out, up to this many bytes or seconds.
 SMALL_BYTES = 4 << 20
@@ -29,13 +30,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A download that fits its dataset; nothing has run yet. ``e_tag`` is without quotes."""
+    """A download that fits its dataset; nothing has run yet. ``e_tag`` is without quotes.
+
+    ``missing`` are the chosen fields that the dataset lacks, to be told to the client.
+    """
 
     dataset: Dataset
     query: Query
     format: Format
     coding: str
     e_tag: str
+    missing: tuple[str, ...]
 
     @property
     def validators(self) -> Validators:
@@ -51,7 +56,7 @@ class Plan:
     def may_be_small(self) -> bool:
         """False for a whole dataset that is known to be more than a small result."""
         dataset = self.dataset
-        return bool(self.query.filters) or dataset.rows * dataset.row_bytes <= SMALL_BYTES
+        return not self.query.has_all_rows(dataset) or dataset.rows * dataset.row_bytes <= SMALL_BYTES
 
     def may_exceed(self, size: int | None) -> bool:
         """False for what is known to be far from so many bytes; None means that no size is too much."""
@@ -77,11 +82,12 @@ class Plan:
 
 def make_plan(request: Request, dataset: Dataset, chosen: Format) -> Plan:
     """Fit a request to its dataset; raises QueryInvalid and ColumnUnsupported."""
-    query = parse(request.parameters, dataset.columns)
+    parsed = parse(request.parameters, dataset.columns)
+    query = parsed.query
     if not is_native(dataset, query, chosen):
         _check_columns(dataset, query, chosen)
     coding = request.coding if chosen.codable else IDENTITY
-    return Plan(dataset, query, chosen, coding, _e_tag(dataset, query, chosen, coding))
+    return Plan(dataset, query, chosen, coding, _e_tag(dataset, query, chosen, coding), parsed.missing)
 
 
 def find_format(extension: str) -> Format:
@@ -113,13 +119,11 @@ def is_native(dataset: Dataset, query: Query, chosen: Format) -> bool:
 
 def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str) -> str:
     """A digest of all that decides the bytes: the data's version, the query, and what makes them."""
-    filters = [(item.column.name, item.operator, item.values) for item in query.filters]
-    columns = [column.name for column in query.columns]
     makers: tuple[str, ...] = ()
     # Nothing makes a stored object, so no other writer changes it.
     if not is_native(dataset, query, chosen):
         makers += (release(engine.DISTRIBUTION), *chosen.version)
     if coding != IDENTITY:
         makers += CODINGS[coding].version
-    parts = (dataset.name, dataset.e_tag, columns, filters, chosen.extension, coding, makers)
+    parts = (dataset.name, dataset.e_tag, query.identity(), chosen.extension, coding, makers)
     return make_e_tag(parts)

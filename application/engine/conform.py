@@ -20,9 +20,8 @@ DESCRIBES_COLUMNS = (
 
 def output_schema(dataset: Dataset, query: Query) -> pa.Schema:
     """The Arrow schema of a query's rows, with the file's metadata where it still tells the truth."""
-    names = {column.name for column in query.columns}
     metadata = dict(dataset.metadata)
-    if names != {column.name for column in dataset.columns} or query.columns != dataset.columns:
+    if not query.has_all_columns(dataset):
         metadata = {key: value for key, value in metadata.items() if key not in DESCRIBES_COLUMNS}
     return pa.schema([column.field for column in query.columns], metadata=metadata or None)
 

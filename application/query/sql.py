@@ -1,7 +1,10 @@
 """A query as SQL: values are bound, identifiers come from the schema through one quoting function."""
 
 from application.models import Column, Query
-from application.query.parameters import OPERATORS, PLACES
+from application.query.operators import OPERATORS
+
+# DuckDB's own columns of read_parquet: the part's index, the row's number in it.
+PLACES = ("file_index", "file_row_number")
 
 
 def quote(identifier: str) -> str:
@@ -10,7 +13,7 @@ def quote(identifier: str) -> str:
 
 
 def to_sql(query: Query, relation: str, *, places: bool = False) -> tuple[str, list[str]]:
-    """SQL text over ``relation`` and the values to bind, in order; columns come out by position.
+    """SQL text over ``relation`` and the values to bind, by number; columns come out by position.
 
     With ``places`` two more columns follow: each row's part and its number there.
     """
@@ -19,10 +22,12 @@ def to_sql(query: Query, relation: str, *, places: bool = False) -> tuple[str, l
     clauses: list[str] = []
     values: list[str] = []
     for item in query.filters:
-        casts = [f"CAST(? AS {item.column.engine_type})" for _ in item.values]
-        clauses.append(OPERATORS[item.operator].sql(quote(item.column.engine_name), casts))
+        # By number, so that SQL may use a value in any place, and more than once.
+        numbers = range(len(values) + 1, len(values) + len(item.values) + 1)
+        casts = [f"CAST(${number} AS {item.column.engine_type})" for number in numbers]
+        clauses.append(OPERATORS[item.operator].condition(quote(item.column.engine_name), casts))
         values += item.values
-    where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+    where = f" WHERE {' AND '.join(f'({clause})' for clause in clauses)}" if clauses else ""
     return f"SELECT {shown} FROM {relation}{where}", values
 
 

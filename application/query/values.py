@@ -33,12 +33,21 @@ class ValueProblem(ValueError):
 
 def parser_for(kind: pa.DataType) -> Parser:
     """The parser of values for columns of an Arrow type; raises ValueProblem where it has none."""
-    if isinstance(kind, pa.DictionaryType):
-        kind = kind.value_type
+    kind = value_type(kind)
     for matches, make in GRAMMARS:
         if matches(kind):
             return make(kind)
     raise ValueProblem(f"holds {kind} values, which cannot be filtered")
+
+
+def has_grammar(kind: pa.DataType) -> bool:
+    """True for types of which a URL can hold values."""
+    return any(matches(value_type(kind)) for matches, _ in GRAMMARS)
+
+
+def value_type(kind: pa.DataType) -> pa.DataType:
+    """The type of a column's values, which a dictionary only stores otherwise."""
+    return kind.value_type if isinstance(kind, pa.DictionaryType) else kind
 
 
 def _refuse(holds: str, example: str, text: str) -> ValueProblem:

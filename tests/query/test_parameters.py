@@ -11,7 +11,8 @@ import pytest
 
 from application.errors import QueryInvalid
 from application.models import Column, Query
-from application.query.parameters import QUALITIES, parse
+from application.query.parameters import ParsedQuery, parse
+from application.query.planning_data import NAMED_FILTERS
 from application.query.sql import quote, to_sql
 
 Pairs = Sequence[tuple[str, str]]
@@ -46,6 +47,9 @@ class Stored:
         self._relation = f"read_parquet('{path}')"
 
     def parse(self, *pairs: tuple[str, str]) -> Query:
+        return self.ask(*pairs).query
+
+    def ask(self, *pairs: tuple[str, str]) -> ParsedQuery:
         return parse(pairs, self.columns)
 
     def entities(self, *pairs: tuple[str, str]) -> list[int]:
@@ -94,7 +98,7 @@ def test_what_is_no_integer_is_a_problem_that_says_the_column_holds_integers(
     assert repr(value) in detail
 
 
-@pytest.mark.parametrize("quality", QUALITIES)
+@pytest.mark.parametrize("quality", NAMED_FILTERS["quality"].vocabulary)
 def test_every_quality_has_its_name(quality: str, text: Stored) -> None:
     expected = {"some": [1], "authoritative": [2], "none": [3]}.get(quality, [])
     assert text.entities(("quality", quality)) == expected
@@ -104,7 +108,7 @@ def test_every_quality_has_its_name(quality: str, text: Stored) -> None:
 def test_another_quality_is_told_the_qualities(quality: str, text: Stored) -> None:
     [(parameter, detail)] = text.problems(("quality", quality))
     assert parameter == "quality"
-    assert ", ".join(QUALITIES) in detail
+    assert ", ".join(NAMED_FILTERS["quality"].vocabulary) in detail
 
 
 def test_an_empty_organisation_or_quality_is_no_filter(text: Stored, typed: Stored) -> None:
@@ -140,15 +144,15 @@ def test_without_fields_every_column_is_kept_in_the_files_order(text: Stored) ->
 
 
 def test_fields_come_in_the_order_they_were_chosen_once_each(text: Stored) -> None:
-    query = text.parse(("field", "quality"), ("field", "entity"), ("field", "quality"))
-    assert names(query) == ["quality", "entity"]
-    assert query.missing == ()
+    asked = text.ask(("field", "quality"), ("field", "entity"), ("field", "quality"))
+    assert names(asked.query) == ["quality", "entity"]
+    assert asked.missing == ()
 
 
 def test_fields_that_the_file_lacks_are_left_out_and_told(text: Stored) -> None:
-    query = text.parse(("field", "geometry"), ("field", "entity"), ("field", "ENTITY"))
-    assert names(query) == ["entity"]
-    assert query.missing == ("geometry", "ENTITY")
+    asked = text.ask(("field", "geometry"), ("field", "entity"), ("field", "ENTITY"))
+    assert asked.query == text.parse(("field", "entity"))
+    assert asked.missing == ("geometry", "ENTITY")
 
 
 def test_when_no_chosen_field_exists_the_nearest_is_named(text: Stored) -> None:
@@ -224,7 +228,7 @@ def test_a_hostile_column_name_and_value_are_only_a_name_and_a_value(text: Store
 
 def test_a_column_that_the_engine_rounds_cannot_be_filtered_but_can_be_kept() -> None:
     columns = [Column("t", "t", "TIME", pa.field("t", pa.time64("ns")), exact=False)]
-    assert parse([], columns).columns == tuple(columns)
+    assert parse([], columns).query.columns == tuple(columns)
     with pytest.raises(QueryInvalid, match="column 't' holds"):
         parse([("t", "13:45:00")], columns)
 

@@ -11,6 +11,7 @@ import pytest
 
 from application import __version__
 from application.errors import EngineFailed
+from tests.query.limit import add_limit
 from tests.server import tables
 from tests.server.serving import Served, eventually, serving, serving_folder
 
@@ -240,6 +241,14 @@ def test_long_things_are_cut(asked: Asked) -> None:
     (shown,) = line["filters"]
     assert len(shown) == 100
     assert len(asked("/" + "p" * 5000)["path"]) == 200
+
+
+def test_what_else_a_query_asks_for_follows_its_filters(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_limit(monkeypatch)
+    line = asked("/sample.csv?limit=2&field=name&quality=some")
+    assert line["filters"] == ["quality__exact=some", "limit=2"]
 
 
 def test_api_keys_and_unknown_parameters_are_not_logged(asked: Asked, log: Log) -> None:

@@ -15,6 +15,7 @@ from application.storage.base import Storage
 MAGIC = b"PAR1"
 TRAILER = 8
 FIRST_READ = 64 << 10
+ARROW_SCHEMA = b"ARROW:schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,9 @@ def read_footer(storage: Storage, meta: ObjectMeta) -> Footer:
     try:
         # The footer's offsets point at data that is not here; only its schema and sums are read.
         metadata = pq.read_metadata(BytesIO(MAGIC + footer))
-        schema = metadata.schema.to_arrow_schema()
+        # The Arrow schema that a file carries may lack key-values that were written after it, such as `geo`.
+        key_values = {key: value for key, value in (metadata.metadata or {}).items() if key != ARROW_SCHEMA}
+        schema = metadata.schema.to_arrow_schema().with_metadata(key_values)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DatasetInvalid("The stored object's Parquet footer cannot be read.") from error
     groups = range(metadata.num_row_groups)

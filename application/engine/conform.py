@@ -5,24 +5,13 @@ from collections.abc import Iterator
 import pyarrow as pa
 from pyarrow import types
 
+from application.engine.metadata import kept_metadata
 from application.models import Dataset, Query
-
-# Metadata that lists columns: pandas' index and dtypes, Spark's row type, GeoParquet's geometry columns.
-DESCRIBES_COLUMNS = (
-    b"pandas",
-    b"geo",
-    b"ARROW:schema",
-    b"org.apache.spark.sql.parquet.row.metadata",
-    b"iceberg.schema",
-    b"parquet.avro.schema",
-)
 
 
 def output_schema(dataset: Dataset, query: Query) -> pa.Schema:
     """The Arrow schema of a query's rows, with the file's metadata where it still tells the truth."""
-    metadata = dict(dataset.metadata)
-    if not query.has_all_columns(dataset):
-        metadata = {key: value for key, value in metadata.items() if key not in DESCRIBES_COLUMNS}
+    metadata = kept_metadata(dataset, query)
     return pa.schema([column.field for column in query.columns], metadata=metadata or None)
 
 

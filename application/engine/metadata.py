@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 
 from application.models import Dataset, Query
@@ -21,12 +20,12 @@ DESCRIBES_COLUMNS = (
 def kept_metadata(dataset: Dataset, query: Query) -> dict[bytes, bytes]:
     """The dataset's metadata as far as it is true of a query's columns and rows."""
     metadata = dict(dataset.metadata)
-    if query.columns != dataset.columns:
+    if not query.has_all_columns(dataset):
         metadata = {key: value for key, value in metadata.items() if key not in DESCRIBES_COLUMNS}
     has_others = len(dataset.objects) > 1
     if GEO in metadata and (has_others or not query.is_whole(dataset)):
         names = {column.name for column in query.columns}
-        is_cut = not replace(query, columns=dataset.columns).is_whole(dataset)
+        is_cut = not query.has_all_rows(dataset)
         geo = narrowed_geo(metadata[GEO], names, is_cut=is_cut, has_others=has_others)
         if geo is None:
             del metadata[GEO]
@@ -36,7 +35,7 @@ def kept_metadata(dataset: Dataset, query: Query) -> dict[bytes, bytes]:
 
 
 def narrowed_geo(geo: bytes, names: Collection[str], *, is_cut: bool, has_others: bool) -> bytes | None:
-    """GeoParquet's metadata for the columns of these names; None where no geometry is left, or it is malformed.
+    """GeoParquet's metadata for these columns; None where no geometry is left, or it is malformed.
 
     ``is_cut``: not every row of the file that said it is left. ``has_others``: there are rows of other files.
     """

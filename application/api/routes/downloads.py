@@ -9,15 +9,16 @@ from starlette.responses import Response
 from application.api.conditional import Validators, is_not_modified
 from application.api.dependencies import AnswerLimits, CurrentService, PlannedDownload, RequestedDownload
 from application.api.responses import DownloadResponse, redirect_response
+from application.client.contract import ALIAS, DOWNLOAD
 from application.telemetry.facts import facts_of
 
 router = APIRouter()
 
 
-@router.head("/{dataset}.{extension}", include_in_schema=False)
-@router.get("/{dataset}.{extension}")
-@router.head("/dataset/{dataset}.{extension}", include_in_schema=False)
-@router.get("/dataset/{dataset}.{extension}")
+@router.head(DOWNLOAD, include_in_schema=False)
+@router.get(DOWNLOAD)
+@router.head(ALIAS + DOWNLOAD, include_in_schema=False)
+@router.get(ALIAS + DOWNLOAD)
 async def download(
     request: Request,
     current: CurrentService,

@@ -11,6 +11,7 @@ from application.api.conditional import Validators, is_not_modified
 from application.api.dependencies import CurrentService, PlannedManifest, RequestedManifest
 from application.api.disconnect import unless_gone
 from application.api.responses import shown_filters
+from application.client.contract import MANIFEST
 from application.downloads.manifest import make_manifest, manifest_e_tag
 from application.telemetry.facts import facts_of
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 
-@router.head("/datasets/{dataset}/manifest", include_in_schema=False)
-@router.get("/datasets/{dataset}/manifest")
+@router.head(MANIFEST, include_in_schema=False)
+@router.get(MANIFEST)
 async def manifest(
     request: Request, current: CurrentService, requested: RequestedManifest, planned: PlannedManifest
 ) -> Response:
@@ -48,5 +49,4 @@ def _manifest_headers(plan: "Plan", max_age: int) -> dict[str, str]:
         "ETag": f'"{manifest_e_tag(plan)}"',
         "Last-Modified": format_datetime(plan.dataset.last_modified, usegmt=True),
         "Cache-Control": f"public, max-age={max_age}",
-        "X-Content-Type-Options": "nosniff",
     }

@@ -13,6 +13,9 @@ DownloadError
 ├── RangeNotSatisfiable       no byte of the range exists
 ├── StorageUnavailable        the bucket or folder does not answer
 ├── EngineFailed              DuckDB failed on this query
+├── KeyRefused                no key, or none that is known, where one is asked for
+├── RateExceeded              a client asks more often than it may
+├── TooManyDownloads          a client has as many downloads at the same time as it may
 ├── Busy                      no place became free in time
 ├── ResultTooLarge            the result or a row does not fit this place
 │   └── AnswerTooLarge        the result can be made, but no answer here can carry it
@@ -99,6 +102,22 @@ class StorageUnavailable(DownloadError):
 
 class EngineFailed(DownloadError):
     """DuckDB failed while it ran a query."""
+
+
+class KeyRefused(DownloadError):
+    """A key is asked for, and there is none, or none that is known."""
+
+
+class RateExceeded(DownloadError):
+    """A client asks more often than it may; ``seconds`` later it may again."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class TooManyDownloads(DownloadError):
+    """A client has as many downloads at the same time as it may."""
 
 
 class Busy(DownloadError):

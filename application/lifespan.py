@@ -33,15 +33,11 @@ class Lifespan:
         # Once it is set, the process begins nothing more.
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self.observer = RequestObserver(
-            lambda: self.settings.metrics,
-            lambda: self.settings.aws_lambda_function_name,
-            self._readings,
-        )
+        self.observer = RequestObserver(self._readings)
 
     @property
     def settings(self) -> Settings:
-        """The settings in force."""
+        """The settings in force, read anew where there is no lifespan; raises ConfigurationError."""
         if self._given:
             return self._given
         if self._settings is None or not self._in_lifespan:
@@ -51,7 +47,10 @@ class Lifespan:
     @property
     def access(self) -> Access:
         """Who may ask for how much, by the settings in force; raises ConfigurationError."""
-        settings = self.settings
+        return self.access_for(self.settings)
+
+    def access_for(self, settings: Settings) -> Access:
+        """Who may ask for how much, by these settings; raises ConfigurationError."""
         with self._access_lock:
             if self._access and self._access[0] == settings:
                 return self._access[1]
@@ -64,7 +63,10 @@ class Lifespan:
 
     def get(self) -> Service:
         """The service for the settings in force; raises ConfigurationError."""
-        settings = self.settings
+        return self.service_for(self.settings)
+
+    def service_for(self, settings: Settings) -> Service:
+        """The service for these settings; raises ConfigurationError."""
         with self._lock:
             if self._service and self._service.settings == settings:
                 return self._service
@@ -90,9 +92,10 @@ class Lifespan:
         self._settings = self._given or read_settings()
         self._storages = open_storages(self._settings)
         self._in_lifespan = True
-        self._stopping.clear()
+        # Not cleared, for what an earlier lifespan left behind is to go on stopping.
+        self._stopping = threading.Event()
         self.access.start()
-        self.observer.start()
+        self.observer.start(self._settings.metrics)
         self._opening = threading.Timer(OPENING_SECONDS, self.get)
         self._opening.daemon = True
         self._opening.start()

@@ -9,15 +9,14 @@ from starlette.exceptions import HTTPException
 
 from application import __version__
 from application.api.dependencies import observed
+from application.api.middleware.access import AccessMiddleware
 from application.api.middleware.access_log import AccessLogMiddleware
-from application.api.middleware.api_key import ApiKeyMiddleware
 from application.api.middleware.client import ClientMiddleware
-from application.api.middleware.client_downloads import ClientDownloadsMiddleware
 from application.api.middleware.cors import SettingsCORSMiddleware
 from application.api.middleware.failures import FailureMiddleware
-from application.api.middleware.rate_limit import RateLimitMiddleware
 from application.api.middleware.request_id import RequestIdMiddleware
 from application.api.middleware.security_headers import SecurityHeadersMiddleware
+from application.api.middleware.settings import SettingsMiddleware
 from application.api.middleware.tracing import TracingMiddleware
 from application.api.problems import download_error, http_error
 from application.api.routes import ROUTERS
@@ -65,15 +64,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(DownloadError, download_error)
     app.add_exception_handler(HTTPException, http_error)
     # The last one added is the outermost. What refuses is inside CORS, so that a browser can read why.
-    app.add_middleware(ClientDownloadsMiddleware, lifespan=life)
-    app.add_middleware(ApiKeyMiddleware, lifespan=life)
-    app.add_middleware(RateLimitMiddleware, lifespan=life)
+    app.add_middleware(AccessMiddleware)
     app.add_middleware(FailureMiddleware)
-    app.add_middleware(SettingsCORSMiddleware, lifespan=life)
+    app.add_middleware(SettingsCORSMiddleware)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(AccessLogMiddleware, lifespan=life)
     app.add_middleware(TracingMiddleware)
-    app.add_middleware(ClientMiddleware, lifespan=life)
+    app.add_middleware(ClientMiddleware)
+    app.add_middleware(SettingsMiddleware, lifespan=life)
     app.add_middleware(RequestIdMiddleware)
     for router in ROUTERS:
         app.include_router(router)

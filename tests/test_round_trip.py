@@ -240,7 +240,8 @@ def test_metadata_that_describes_columns_goes_when_columns_are_chosen(
     chosen = pq.read_schema(io.BytesIO(client.get("/t.parquet?field=a").content))
     assert chosen.metadata == {b"licence": b"OGL"}
     kept = pq.read_schema(io.BytesIO(client.get("/t.parquet?a=1").content))
-    assert kept.metadata == {b"pandas": b"{}", b"geo": GEO.encode(), b"licence": b"OGL"}
+    # What is left of `geo` is tests/engine/test_metadata.py's.
+    assert {**kept.metadata, b"geo": b""} == {b"pandas": b"{}", b"geo": b"", b"licence": b"OGL"}
 
 
 def test_columns_alike_but_for_case_keep_their_values(client: TestClient, folder: Path) -> None:

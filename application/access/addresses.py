@@ -22,10 +22,14 @@ IPV6_PREFIX = 64
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who sent a request: an address, or another name of the peer where it has none, and whether by https."""
+    """Who sent a request: an address, or another name of the peer where it has none, and whether by https.
+
+    ``is_function`` says that it is the Lambda function itself, which nobody else can pretend to be.
+    """
 
     address: str
     is_https: bool
+    is_function: bool = False
 
     @property
     def network(self) -> str:

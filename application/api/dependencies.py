@@ -8,6 +8,7 @@ from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from application.api.state import settings_of
 from application.downloads.conditions import Conditions
 from application.downloads.limits import Limits
 from application.errors import ParameterProblem, QueryInvalid
@@ -39,12 +40,12 @@ def lifespan(request: Request) -> Lifespan:
 
 def service(request: Request) -> Service:
     """The service for the settings in force; raises ConfigurationError."""
-    return lifespan(request).get()
+    return lifespan(request).service_for(settings_of(request.scope))
 
 
 def development_only(request: Request) -> None:
     """404 unless ENVIRONMENT is development."""
-    if not lifespan(request).settings.is_development:
+    if not settings_of(request.scope).is_development:
         raise HTTPException(404)
 
 
@@ -83,7 +84,7 @@ def download_request(request: Request, dataset: str, extension: str) -> "Downloa
 
 def lambda_deadline(request: Request) -> float | None:
     """When the invocation ends, as Unix time, on Lambda; elsewhere anybody could send that header."""
-    if not lifespan(request).settings.is_lambda:
+    if not settings_of(request.scope).is_lambda:
         return None
     try:
         return float(json.loads(request.headers["x-amzn-lambda-context"])["deadline"]) / 1000
@@ -96,7 +97,7 @@ LambdaDeadline = Annotated[float | None, Depends(lambda_deadline)]
 
 def answer_limits(request: Request, deadline: LambdaDeadline) -> Limits | None:
     """What an answer may carry where every result is whole before its headers; None elsewhere."""
-    settings = lifespan(request).settings
+    settings = settings_of(request.scope)
     if not (settings.whole_results or settings.response_max_bytes):
         return None
     return Limits(settings.response_max_bytes or None, deadline)

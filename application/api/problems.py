@@ -12,30 +12,30 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from application import errors
+from application.client.contract import PENDING
 from application.telemetry import logger
-from application.telemetry.facts import PENDING, facts_of
+from application.telemetry.facts import facts_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 INTERNAL = "internal"
-
-
-def _no_headers(_: errors.DownloadError) -> dict[str, str]:
-    return {}
-
-
-def _content_range(error: errors.RangeNotSatisfiable) -> dict[str, str]:
-    return {"Content-Range": f"bytes */{error.size}"}
+# No scheme is registered for keys in a header of their own; a browser asks nobody for this one.
+CHALLENGE = 'ApiKey realm="download-lambda"'
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """How one kind of error is told: status, a stable code, whether trying again may help, more headers."""
+    """How one kind of error is told.
+
+    Status, a stable code, whether trying again may help, whether it is no failure but only not ready
+    yet, and the headers that are made of the error.
+    """
 
     status: HTTPStatus
     code: str
     retry: bool = False
-    headers: Callable[[Any], dict[str, str]] = _no_headers
+    is_pending: bool = False
+    headers: Callable[[Any], Mapping[str, str]] = lambda _: {}
 
 
 PROBLEMS: dict[type[errors.DownloadError], Problem] = {
@@ -49,13 +49,25 @@ PROBLEMS: dict[type[errors.DownloadError], Problem] = {
     errors.CodingUnacceptable: Problem(HTTPStatus.NOT_ACCEPTABLE, "coding-unacceptable"),
     errors.PreconditionFailed: Problem(HTTPStatus.PRECONDITION_FAILED, "precondition-failed"),
     errors.RangeNotSatisfiable: Problem(
-        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "range-not-satisfiable", headers=_content_range
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        "range-not-satisfiable",
+        headers=lambda error: {"Content-Range": f"bytes */{error.size}"},
     ),
     errors.StorageUnavailable: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "storage-unavailable", retry=True),
     errors.EngineFailed: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "engine-failed"),
+    errors.KeyRefused: Problem(
+        HTTPStatus.UNAUTHORIZED, "unauthorized", headers=lambda _: {"WWW-Authenticate": CHALLENGE}
+    ),
+    errors.RateExceeded: Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "rate-limited",
+        retry=True,
+        headers=lambda error: {"Retry-After": str(error.seconds)},
+    ),
+    errors.TooManyDownloads: Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-downloads", retry=True),
     errors.Busy: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "busy", retry=True),
     errors.ResultTooLarge: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "result-too-large"),
-    errors.ExportPending: Problem(HTTPStatus.SERVICE_UNAVAILABLE, PENDING, retry=True),
+    errors.ExportPending: Problem(HTTPStatus.SERVICE_UNAVAILABLE, PENDING, retry=True, is_pending=True),
     errors.ExportFailed: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "export-failed"),
     errors.SpoolFull: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "spool-full", retry=True),
     errors.DeadlineExceeded: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "deadline-exceeded"),
@@ -114,17 +126,16 @@ def problem_response(
 async def download_error(request: Request, error: Exception) -> Response:
     """Tell a domain error; what is ours to mend goes to the log with its cause."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
-    # That an export is not ready yet is no failure, and is asked for again and again.
-    is_failure = not isinstance(error, errors.ExportPending)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and is_failure:
+    facts_of(request.scope).is_pending = problem.is_pending
+    # What is not ready yet is asked for again and again.
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not problem.is_pending:
         found = {"request_id": request_id(request), "code": problem.code}
         logger.error("refused: %s", error, exc_info=error, extra=found)
     members = {}
     if isinstance(error, errors.QueryInvalid):
         members["errors"] = [{"parameter": item.parameter, "detail": item.detail} for item in error.problems]
-    headers = problem.headers(error)
-    if problem.retry:
-        headers["Retry-After"] = str(RETRY_SECONDS)
+    retry = {"Retry-After": str(RETRY_SECONDS)} if problem.retry else {}
+    headers = {**retry, **problem.headers(error)}
     return problem_response(request_id(request), problem.status, problem.code, str(error), headers, **members)
 
 

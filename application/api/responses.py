@@ -129,7 +129,6 @@ class DownloadResponse(Response):
         }
         if status != 304:
             headers["Content-Disposition"] = f'attachment; filename="{plan.filename}"'
-            headers["X-Content-Type-Options"] = "nosniff"
             if plan.coding != IDENTITY:
                 headers["Content-Encoding"] = plan.coding
             if plan.missing:

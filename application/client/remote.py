@@ -12,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from application.client.contract import ALIAS, KEY_HEADER, MANIFEST, PENDING
 from application.errors import DownloadError
 
 CONNECT_SECONDS = 10.0
@@ -19,10 +20,6 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 900.0
 # A problem is a few hundred bytes; whatever else answers need not be read to its end.
 PROBLEM_BYTES = 1 << 20
-ALIAS = "/dataset"
-# A result that is too large for an answer and is being made: docs/api.md.
-PENDING = "export-pending"
-KEY_HEADER = "x-api-key"
 # These may pass by themselves; 503 only where it says when.
 PASSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
 
@@ -82,7 +79,7 @@ class Address:
         # There `format` is the format, so that a filter on a column of that name takes its operator.
         pairs = [("format__exact" if name == "format" else name, value) for name, value in self.pairs]
         query = urlencode([("format", self.extension), *pairs], quote_via=quote)
-        return f"{self.base}/datasets/{self.dataset}/manifest?{query}"
+        return f"{self.base}{MANIFEST.format(dataset=self.dataset)}?{query}"
 
     @property
     def filename(self) -> str:

@@ -13,8 +13,6 @@ ABORTED = "aborted"
 
 # What is shown of a path, which a client may make as long as it likes.
 LONGEST_PATH = 200
-# A 503 that is no failure: the client is to ask again until the export is there.
-PENDING = "export-pending"
 # Handlers that only say how the service is.
 PROBES = frozenset({"health", "ready", "metrics"})
 _STATE = "facts"
@@ -38,6 +36,7 @@ class RequestFacts:
     outcome: str = ABORTED
     e_tag: str | None = None
     code: str | None = None  # of the problem, or of what broke the response off
+    is_pending: bool = False  # refused for now, for what was asked for is being made
     rows: int | None = None
     bytes: int = 0
     first_byte: float | None = None
@@ -52,7 +51,7 @@ class RequestFacts:
     @property
     def is_failure(self) -> bool:
         """True where the fault is ours: a 5xx, or a response that broke off; not that an export is made."""
-        is_refusal = self.outcome == REFUSED and self.code != PENDING
+        is_refusal = self.outcome == REFUSED and not self.is_pending
         return self.outcome == ABORTED or (is_refusal and (self.status or 500) >= 500)
 
     def fields(self) -> dict[str, Any]:

@@ -13,11 +13,12 @@ SHORTEST = 6
 MOST_KNOWN = 256
 
 _SECRET_VARIABLE = re.compile(r"(SECRET|PASSWORD|TOKEN|API_KEYS?|ACCESS_KEY|ACCESS_KEY_ID)$", re.IGNORECASE)
+_API_KEY = r"(?:x-)?api[-_]?key"
 _PARAMETERS = (
     r"x-amz-(?:signature|credential|security-token)|awsaccesskeyid|signature|credential|sig"
-    r"|(?:x-)?api[-_]?key|(?:access_?|session_?|security_?)?token|password|secret"
+    rf"|{_API_KEY}|(?:access_?|session_?|security_?)?token|password|secret"
 )
-_HEADERS = r"(?:proxy-)?authorization|x-api-key|x-amz-security-token|cookie"
+_HEADERS = rf"(?:proxy-)?authorization|{_API_KEY}|x-amz-security-token|cookie"
 _CREDENTIALS = r"authorization|(?:aws_)?secret_?access_?key|(?:aws_)?session_?token"
 _ELEMENTS = (
     r"AWSAccessKeyId|SignatureProvided|StringToSign(?:Bytes)?|CanonicalRequest(?:Bytes)?"

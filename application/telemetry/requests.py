@@ -14,25 +14,17 @@ PROMETHEUS, EMF = "prometheus", "emf"
 class RequestObserver:
     """The log and the metrics of one application's requests.
 
-    ``mode`` is the METRICS setting in force, ``function`` the name of the Lambda function that this is
-    part of, ``readings`` those of the service as it is.
+    ``readings`` are those of the service as it is; ``mode`` is the METRICS setting in force.
     """
 
-    def __init__(
-        self,
-        mode: Callable[[], str],
-        function: Callable[[], str | None],
-        readings: Callable[[], dict[str, float]],
-    ) -> None:
-        self._mode = mode
-        self._function = function
+    def __init__(self, readings: Callable[[], dict[str, float]]) -> None:
         self._readings = readings
         self._metrics: Metrics | None = None
         self._sampler: Sampler | None = None
 
-    def start(self) -> None:
+    def start(self, mode: str) -> None:
         """Begin a lifespan: where several workers share a page, readings are taken all the time."""
-        metrics = self._wanted()
+        metrics = self._wanted(mode)
         if metrics and metrics.is_shared:
             self._sampler = Sampler(lambda: self._sample(metrics))
 
@@ -42,30 +34,30 @@ class RequestObserver:
         if sampler:
             sampler.stop()
 
-    def begin(self) -> None:
+    def begin(self, mode: str) -> None:
         """Count a request that begins."""
-        if metrics := self._wanted():
+        if metrics := self._wanted(mode):
             metrics.begin()
 
-    def end(self, facts: RequestFacts) -> None:
-        """Log and count a request that has ended."""
+    def end(self, facts: RequestFacts, mode: str, function: str | None) -> None:
+        """Log and count a request that has ended; ``function`` is the Lambda function that we are."""
         log_request(facts)
-        if metrics := self._wanted():
+        if metrics := self._wanted(mode):
             metrics.end(facts)
-        elif self._mode() == EMF and not facts.is_probe:
-            write_metrics(facts, self._function())
+        elif mode == EMF and not facts.is_probe:
+            write_metrics(facts, function)
 
-    def page(self, accept: str) -> tuple[bytes, str] | None:
+    def page(self, mode: str, accept: str) -> tuple[bytes, str] | None:
         """The metrics page and its media type, where the settings ask for it; reads files."""
-        metrics = self._wanted()
+        metrics = self._wanted(mode)
         if metrics is None:
             return None
         self._sample(metrics)
         return metrics.page(accept)
 
-    def _wanted(self) -> Metrics | None:
+    def _wanted(self, mode: str) -> Metrics | None:
         """Made at first use, in the event loop or before it runs."""
-        if self._mode() != PROMETHEUS:
+        if mode != PROMETHEUS:
             return None
         if self._metrics is None:
             self._metrics = Metrics(__version__)

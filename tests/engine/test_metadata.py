@@ -1,4 +1,4 @@
-"""GeoParquet's metadata in filtered Parquet: what is left of it is true of the columns and rows that are left."""
+"""GeoParquet's metadata in filtered Parquet: what is left of it is true of what is left."""
 
 import json
 from collections.abc import Iterator

@@ -99,7 +99,7 @@ def test_a_line_has_what_happened() -> None:
     [
         ({"status": 200, "outcome": "aborted"}, 1, 1),
         ({"status": 503, "outcome": "refused"}, 1, 0),
-        ({"status": 503, "outcome": "refused", "code": "export-pending"}, 0, 0),
+        ({"status": 503, "outcome": "refused", "is_pending": True}, 0, 0),
         ({"status": 404, "outcome": "refused"}, 0, 0),
         ({"status": 200, "outcome": "cancelled"}, 0, 0),
     ],

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.api.problems import problem_code
+from application.api.state import client_of, settings_of
 from application.lifespan import Lifespan
 from application.telemetry.facts import (
     ABORTED,
@@ -57,7 +58,8 @@ class AccessLogMiddleware:
                 facts.bytes += size
             await send(message)
 
-        self._lifespan.observer.begin()
+        settings = settings_of(scope)
+        self._lifespan.observer.begin(settings.metrics)
         try:
             await self.app(scope, watch_leaving, watch)
         except BaseException as error:
@@ -72,7 +74,7 @@ class AccessLogMiddleware:
             if facts.outcome != COMPLETE:
                 facts.rows = None
             _identify(facts, scope)
-            self._lifespan.observer.end(facts)
+            self._lifespan.observer.end(facts, settings.metrics, settings.aws_lambda_function_name)
 
 
 def _outcome(status: int | None, *, gone: bool, ended: bool) -> str:
@@ -87,6 +89,5 @@ def _outcome(status: int | None, *, gone: bool, ended: bool) -> str:
 
 def _identify(facts: RequestFacts, scope: Scope) -> None:
     """Add what other middleware has found."""
-    state, peer = scope["state"], scope.get("client")
-    facts.request_id = state.get("request_id", "")
-    facts.client = getattr(state.get("client"), "address", None) or (peer[0] if peer else None)
+    facts.request_id = scope["state"].get("request_id", "")
+    facts.client = client_of(scope).address

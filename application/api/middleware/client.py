@@ -1,19 +1,19 @@
-"""Says who sent a request, once and at the edge: `scope["state"]["client"]`."""
+"""Says who sent a request, once and at the edge: `scope["state"]`."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from application.access.addresses import Client, TrustedProxies
-from application.api.problems import download_error
-from application.errors import DownloadError
-from application.lifespan import Lifespan
+from application.api.state import CLIENT, access_of
 
 LAMBDA_CONTEXT = "x-amzn-request-context"
 LAMBDA_PREFIX = b"x-amzn-"
+# The context of what is no HTTP request, such as what the function sends itself.
+NO_CONTEXT = "null"
 # Where the kinds of events have the address: a Function URL or an HTTP API, and a REST API.
 LAMBDA_ADDRESSES = (("http", "sourceIp"), ("identity", "sourceIp"))
 
@@ -21,31 +21,27 @@ LAMBDA_ADDRESSES = (("http", "sourceIp"), ("identity", "sourceIp"))
 class ClientMiddleware:
     """Believes trusted proxies, and Lambda's headers on Lambda only: elsewhere anyone can write them."""
 
-    def __init__(self, app: ASGIApp, lifespan: Lifespan) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._lifespan = lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        try:
-            access = self._lifespan.access
-        except DownloadError as error:
-            await (await download_error(Request(scope), error))(scope, receive, send)
-            return
+        access = access_of(scope)
         if not access.on_lambda:
             kept = [item for item in scope["headers"] if not item[0].lower().startswith(LAMBDA_PREFIX)]
             scope = {**scope, "headers": kept}
-        scope.setdefault("state", {})["client"] = client_of(scope, access.proxies)
+        scope["state"][CLIENT] = find_client(scope, access.proxies)
         await self.app(scope, receive, send)
 
 
-def client_of(scope: Scope, proxies: TrustedProxies) -> Client:
+def find_client(scope: Scope, proxies: TrustedProxies) -> Client:
     """The client by the peer and, as far as they are believed, the headers.
 
     On Lambda the adapter is the peer, and tells what called the function; where it cannot, as behind a
-    load balancer that appends to X-Forwarded-For, the last entry there is what called it.
+    load balancer that appends to X-Forwarded-For, the last entry there is what called it. The adapter
+    writes the context over whatever a client sent: so one that is null is the function's own call.
     """
     headers = Headers(scope=scope)
     forwarded_for = headers.getlist("x-forwarded-for")
@@ -59,7 +55,8 @@ def client_of(scope: Scope, proxies: TrustedProxies) -> Client:
         if source is None:
             *forwarded_for, source = ",".join(forwarded_for).split(",")
         peer = source.strip()
-    return proxies.client(peer or "unknown", forwarded_for, forwarded_proto, scheme)
+    found = proxies.client(peer or "unknown", forwarded_for, forwarded_proto, scheme)
+    return replace(found, is_function=True) if context == NO_CONTEXT else found
 
 
 def _source(context: str) -> str | None:

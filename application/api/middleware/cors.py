@@ -3,7 +3,7 @@
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from application.lifespan import Lifespan
+from application.api.state import settings_of
 
 EXPOSED = (
     "Accept-Ranges",
@@ -26,13 +26,12 @@ EXPOSED = (
 class SettingsCORSMiddleware:
     """Starlette's CORS middleware, made anew when the origins change."""
 
-    def __init__(self, app: ASGIApp, lifespan: Lifespan) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._lifespan = lifespan
         self._made: tuple[tuple[str, ...], ASGIApp] = ((), app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        origins = self._lifespan.settings.cors_origins if scope["type"] == "http" else ()
+        origins = settings_of(scope).cors_origins if scope["type"] == "http" else ()
         if origins != self._made[0]:
             self._made = (origins, self._wrap(origins) if origins else self.app)
         await self._made[1](scope, receive, send)

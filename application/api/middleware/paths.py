@@ -1,9 +1,10 @@
-"""Which requests the middleware of access lets pass: one table."""
+"""Which requests access is about: one table."""
 
-import re
-
-from starlette.datastructures import Headers
+from starlette.routing import compile_path
 from starlette.types import Scope
+
+from application.api.state import client_of
+from application.client.contract import ALIAS, DOWNLOAD, MANIFEST
 
 # Balancers and orchestrators ask these, often and without a key; neither tells anything of the data.
 OPEN = frozenset({"/health", "/ready"})
@@ -12,7 +13,7 @@ UNCOUNTED = OPEN | {"/metrics"}
 # What Lambda's adapter posts when the function calls itself.
 EVENTS = "/events"
 # What makes or sends the bytes of a download.
-DOWNLOAD = re.compile(r"(/dataset)?/[^/]+\.[^/.]+|/datasets/[^/]+/manifest")
+DOWNLOADS = tuple(compile_path(path)[0] for path in (DOWNLOAD, ALIAS + DOWNLOAD, MANIFEST))
 
 
 def is_open(scope: Scope) -> bool:
@@ -27,10 +28,8 @@ def is_counted(scope: Scope) -> bool:
 
 def is_download(scope: Scope) -> bool:
     """True for what takes one of a client's simultaneous downloads."""
-    return scope["method"] == "GET" and DOWNLOAD.fullmatch(scope["path"]) is not None
+    return scope["method"] == "GET" and any(path.match(scope["path"]) for path in DOWNLOADS)
 
 
 def _is_from_inside(scope: Scope) -> bool:
-    # The adapter writes this header over whatever a client sent: null is no HTTP request. Outside
-    # Lambda the client middleware has removed it.
-    return scope["path"] == EVENTS and Headers(scope=scope).get("x-amzn-request-context") == "null"
+    return scope["path"] == EVENTS and client_of(scope).is_function

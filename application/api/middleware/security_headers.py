@@ -3,7 +3,7 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from application.access.addresses import Client
+from application.api.state import client_of
 
 HEADERS = {
     # A CSV that looks like HTML is still a CSV.
@@ -46,8 +46,7 @@ class SecurityHeadersMiddleware:
                     headers.setdefault("Content-Security-Policy", POLICIES[scope["path"]])
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                client: Client = scope["state"]["client"]
-                if client.is_https:
+                if client_of(scope).is_https:
                     headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
             await send(message)
 

@@ -11,14 +11,15 @@ from application.api.dependencies import (
     RequestedDownload,
 )
 from application.api.responses import DownloadResponse
+from application.client.contract import ALIAS, DOWNLOAD
 
 router = APIRouter()
 
 
-@router.head("/{dataset}.{extension}", include_in_schema=False)
-@router.get("/{dataset}.{extension}")
-@router.head("/dataset/{dataset}.{extension}", include_in_schema=False)
-@router.get("/dataset/{dataset}.{extension}")
+@router.head(DOWNLOAD, include_in_schema=False)
+@router.get(DOWNLOAD)
+@router.head(ALIAS + DOWNLOAD, include_in_schema=False)
+@router.get(ALIAS + DOWNLOAD)
 async def download(
     current: CurrentService,
     requested: RequestedDownload,

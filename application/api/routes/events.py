@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from application.api.dependencies import CurrentService, LambdaDeadline
+from application.api.state import client_of
 
 router = APIRouter()
 
@@ -14,10 +15,7 @@ router = APIRouter()
 @router.post("/events", include_in_schema=False)
 async def events(request: Request, current: CurrentService, deadline: LambdaDeadline) -> dict[str, str]:
     """Take an event that the function sent itself, which the adapter posts here; from nobody else."""
-    # The adapter writes this header over whatever a client sent; it is null for what is no HTTP request.
-    if not current.settings.is_lambda or request.headers.get("x-amzn-request-context") != "null":
-        raise HTTPException(404)
-    if current.exports is None:
+    if not client_of(request.scope).is_function or current.exports is None:
         raise HTTPException(404)
     try:
         await asyncio.to_thread(current.exports.make, await request.json(), deadline)

@@ -15,6 +15,7 @@ from application.api.dependencies import (
 )
 from application.api.disconnect import unless_gone
 from application.api.responses import shown_filters
+from application.client.contract import MANIFEST
 from application.downloads.conditions import Validators
 from application.downloads.manifest import make_manifest, manifest_e_tag
 from application.telemetry.facts import facts_of
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 
-@router.head("/datasets/{dataset}/manifest", include_in_schema=False)
-@router.get("/datasets/{dataset}/manifest")
+@router.head(MANIFEST, include_in_schema=False)
+@router.get(MANIFEST)
 async def manifest(
     request: Request,
     current: CurrentService,
@@ -57,5 +58,4 @@ def _manifest_headers(plan: "Plan", max_age: int) -> dict[str, str]:
         "ETag": f'"{manifest_e_tag(plan)}"',
         "Last-Modified": format_datetime(plan.dataset.last_modified, usegmt=True),
         "Cache-Control": f"public, max-age={max_age}",
-        "X-Content-Type-Options": "nosniff",
     }

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from application.api.dependencies import CurrentLifespan
+from application.api.state import settings_of
 
 router = APIRouter()
 
@@ -16,7 +17,8 @@ router = APIRouter()
 @router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request, offered: CurrentLifespan) -> Response:
     """The metrics page, where METRICS is `prometheus`."""
-    page = await asyncio.to_thread(offered.observer.page, request.headers.get("accept", ""))
+    mode, accept = settings_of(request.scope).metrics, request.headers.get("accept", "")
+    page = await asyncio.to_thread(offered.observer.page, mode, accept)
     if page is None:
         raise HTTPException(404)
     body, media_type = page

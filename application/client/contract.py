@@ -1,0 +1,9 @@
+"""What service and client agree on: where downloads are, and the words that are not HTTP's own."""
+
+# Paths, to be filled in or to be matched with; the alias is what datasets are stored under, too.
+DOWNLOAD = "/{dataset}.{extension}"
+ALIAS = "/dataset"
+MANIFEST = "/datasets/{dataset}/manifest"
+KEY_HEADER = "x-api-key"
+# A result that is too large for an answer and is being made: docs/api.md.
+PENDING = "export-pending"

@@ -51,6 +51,6 @@ def test_the_datasets_may_lie_in_another_region_than_the_exports(monkeypatch: py
     storages = name_storages(read_settings())
     assert storages.exports
     for storage, region in ((storages.datasets, "us-east-1"), (storages.exports, "eu-west-2")):
-        found = storage.secret()
+        found = storage.engine_access().secret
         assert found
         assert (found.region, found.endpoint) == (region, f"s3.{region}.amazonaws.com")

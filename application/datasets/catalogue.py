@@ -60,13 +60,10 @@ class Catalogue:
 
     def names(self) -> list[str]:
         """Every dataset's name, sorted."""
-        found = set()
-        for meta in self._storage.list():
-            first, _, rest = meta.path.partition("/")
-            name = first if rest else first.removesuffix(SUFFIX)
-            if _is_part(meta) and NAME.fullmatch(name):
-                found.add(name)
-        return sorted(found)
+        level = self._storage.level()
+        single = {meta.path.removesuffix(SUFFIX) for meta in level.objects if _is_part(meta)}
+        folders = {folder.rstrip("/") for folder in level.folders if self._has_part(folder)}
+        return sorted(name for name in single | folders if NAME.fullmatch(name))
 
     def is_current(self, dataset: Dataset) -> bool:
         """True while storage still holds exactly the objects that the dataset was described from."""
@@ -74,6 +71,13 @@ class Catalogue:
             return self._find(dataset.name) == dataset.objects
         except DatasetNotFound:
             return False
+
+    def _has_part(self, folder: str) -> bool:
+        """True where a part lies in a folder, or deeper; looks no further than it must."""
+        if folder.rpartition("/")[0].rpartition("/")[2].startswith(("_", ".")) and "/" in folder[:-1]:
+            return False
+        level = self._storage.level(folder)
+        return any(map(_is_part, level.objects)) or any(map(self._has_part, level.folders))
 
     def _find(self, name: str) -> tuple[ObjectMeta, ...]:
         single = self._storage.head(name + SUFFIX)

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from application.errors import DatasetInvalid, EngineFailed, StorageUnavailable
-from application.storage.base import Storage
+from application.storage.base import EngineAccess, Storage
 from application.telemetry import logger
 
 # These make the database refuse every later query (docs/architecture.md).
@@ -92,13 +92,14 @@ class Database:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
+            access = self._storage.engine_access()
             if self._database is None:
-                self._database = self._locked_down()
-            if (secret := self._storage.secret()) != self._secret:
-                self._set_secret(self._database, secret)
+                self._database = self._locked_down(access)
+            if access.secret != self._secret:
+                self._set_secret(self._database, access.secret)
             return self._database
 
-    def _locked_down(self) -> duckdb.DuckDBPyConnection:
+    def _locked_down(self, access: EngineAccess) -> duckdb.DuckDBPyConnection:
         """A database that can read the storage's root and nothing else, and cannot be told otherwise."""
         config = dict(self._config)
         if self._temp_directory:
@@ -110,12 +111,12 @@ class Database:
         database.execute("SET GLOBAL enable_geoparquet_conversion = false")
         # It would hold 54 MB and, for a file written twice within a tick of the clock, old bytes.
         database.execute("SET GLOBAL enable_external_file_cache = false")
-        if self._storage.secret() is not None:
-            database.execute(f"LOAD '{_extension('httpfs')}'")
-            # Keys are names, not patterns: without this `*`, `[` and `?` in a key mean something else.
-            database.execute("SET GLOBAL s3_url_compatibility_mode = true")
+        if access.extension:
+            database.execute(f"LOAD {literal(str(_extension(access.extension)))}")
+        for name, value in access.settings:
+            database.execute(f"SET GLOBAL {name} = {value}")
         self._secret = None
-        database.execute(f"SET allowed_directories = [{literal(self._storage.allowed())}]")
+        database.execute(f"SET allowed_directories = [{literal(access.root)}]")
         database.execute("SET enable_external_access = false")
         database.execute("SET lock_configuration = true")
         return database

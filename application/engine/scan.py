@@ -111,8 +111,8 @@ class Engine:
 
     def _pattern(self, path: str) -> str:
         """The object's URL for read_parquet, to which a file `p[1].parquet` would else be `p1.parquet`."""
-        root, url = self._storage.allowed(), self._storage.url(path)
+        access = self._storage.engine_access()
         # A pattern of an escaped root is outside the allowed one; there the name itself is found.
-        if url.startswith("s3://") or WILDCARD.search(root):
-            return url
-        return root + WILDCARD.sub(r"[\g<0>]", path)
+        if not access.has_patterns or WILDCARD.search(access.root):
+            return access.root + path
+        return access.root + WILDCARD.sub(r"[\g<0>]", path)

@@ -25,6 +25,29 @@ class S3Secret:
     expires_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class EngineAccess:
+    """How DuckDB reads a storage: an object's URL is ``root``, which ends in "/", and its path.
+
+    ``extension`` is to be loaded and ``settings`` are to be set, in all sessions, before anything is read.
+    ``has_patterns`` says that wildcards in a path are taken for such unless they are escaped.
+    """
+
+    root: str
+    extension: str | None = None
+    settings: tuple[tuple[str, str], ...] = ()
+    secret: S3Secret | None = None
+    has_patterns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What lies directly under a prefix: objects, and folders by their paths, which end in "/"."""
+
+    objects: tuple[ObjectMeta, ...]
+    folders: tuple[str, ...]
+
+
 class Storage(Protocol):
     """Objects under one root, by relative path; whatever cannot be told raises StorageUnavailable."""
 
@@ -32,6 +55,10 @@ class Storage(Protocol):
 
     def list(self, prefix: str = "") -> Iterator[ObjectMeta]:
         """List the objects whose path starts with the prefix, in the order of their UTF-8 bytes."""
+        ...
+
+    def level(self, folder: str = "") -> Level:
+        """List what is directly in a folder ("" or "…/"), whatever is deeper, in the order of UTF-8 bytes."""
         ...
 
     def head(self, path: str) -> ObjectMeta | None:
@@ -46,20 +73,8 @@ class Storage(Protocol):
         """Yield the bytes [start, end) in pieces of at most 1 MiB; DatasetChanged as in ``read``."""
         ...
 
-    def url(self, path: str) -> str:
-        """Return what DuckDB's read_parquet is given: s3://… or an absolute file path, as it is.
-
-        DuckDB needs ``SET GLOBAL s3_url_compatibility_mode = true``, lest it take ``*``, ``[`` or ``?`` in a
-        key for its own; the option of that name in a secret does not do it (1.5.5).
-        """
-        ...
-
-    def allowed(self) -> str:
-        """Return the root, ending in "/", for DuckDB's allowed_directories."""
-        ...
-
-    def secret(self) -> S3Secret | None:
-        """Return fresh credentials for DuckDB, or None when it needs none."""
+    def engine_access(self) -> EngineAccess:
+        """Return what DuckDB needs to read the objects, with credentials that are valid now."""
         ...
 
     def presign(self, path: str, seconds: int) -> str | None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from application.errors import DatasetChanged, StorageUnavailable
 from application.models import ObjectMeta
-from application.storage.base import CHUNK, S3Secret, check_range, is_plain
+from application.storage.base import CHUNK, EngineAccess, Level, check_range, is_plain
 
 _UNAVAILABLE = "The dataset folder is missing or cannot be read."
 _CHANGED = "The dataset was changed or removed while it was read."
@@ -33,6 +33,28 @@ class LocalStorage:
                 return iter(())
             found = sorted(self._walk(parent, root, (real,), prefix), key=lambda meta: meta.path.encode())
         return iter(found)
+
+    def level(self, folder: str = "") -> Level:
+        """List what is directly in a folder ("" or "…/"), in the order of UTF-8 bytes."""
+        objects: list[ObjectMeta] = []
+        folders: list[str] = []
+        with _unavailable():
+            root = self._real_root()
+            full = os.path.join(root, folder)
+            if (folder and not _is_visible(folder[:-1])) or not _is_within(os.path.realpath(full), root):
+                return Level((), ())
+            for name in os.listdir(full) if os.path.isdir(full) else ():
+                path = folder + name
+                if not _is_visible(path) or not _is_within(os.path.realpath(os.path.join(root, path)), root):
+                    continue
+                if os.path.isdir(os.path.join(root, path)):
+                    folders.append(f"{path}/")
+                elif (meta := self.head(path)) is not None:
+                    objects.append(meta)
+        return Level(
+            tuple(sorted(objects, key=lambda meta: meta.path.encode())),
+            tuple(sorted(folders, key=str.encode)),
+        )
 
     def head(self, path: str) -> ObjectMeta | None:
         """Return the file's size, time and identity, or None when there is no such file."""
@@ -59,12 +81,14 @@ class LocalStorage:
             return
         with _unavailable():
             if not _is_visible(meta.path) or not _is_within(
-                os.path.realpath(self.url(meta.path)), os.path.realpath(self._root)
+                os.path.realpath(os.path.join(self._root, meta.path)), os.path.realpath(self._root)
             ):
                 raise DatasetChanged(_CHANGED)
             try:
                 # Not blocking, lest the file has become a pipe that nobody writes to.
-                descriptor = os.open(self.url(meta.path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+                descriptor = os.open(
+                    os.path.join(self._root, meta.path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+                )
             except PermissionError:
                 raise
             except OSError as error:
@@ -75,17 +99,9 @@ class LocalStorage:
         finally:
             os.close(descriptor)
 
-    def url(self, path: str) -> str:
-        """Return the file's absolute path."""
-        return os.path.join(self._root, path)
-
-    def allowed(self) -> str:
-        """Return the folder, ending in "/"."""
-        return os.path.join(self._root, "")
-
-    def secret(self) -> S3Secret | None:
-        """Return None: files need no credentials."""
-        return None
+    def engine_access(self) -> EngineAccess:
+        """Return the folder: files need neither an extension nor credentials."""
+        return EngineAccess(os.path.join(self._root, ""), has_patterns=True)
 
     def presign(self, path: str, seconds: int) -> str | None:
         """Return None: a file has no URL to hand out."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from application.errors import ConfigurationError, DatasetChanged, StorageUnavailable
 from application.models import ObjectMeta
-from application.storage.base import CHUNK, S3Secret, check_range, is_plain
+from application.storage.base import CHUNK, EngineAccess, Level, S3Secret, check_range, is_plain
 from application.storage.credentials import CredentialProvider
 from application.storage.failures import is_refusal, translated, unavailable
 from application.storage.signed import CHANGED, is_version, read_signed
@@ -51,8 +51,8 @@ class S3Storage:
         self._lock = Lock()
         self._store: S3Store | None = None
         self._proved = float("-inf")
-        self._is_strict = True
-        self.description = self.allowed().rstrip("/")
+        self._url = f"s3://{bucket}/{root}/" if root else f"s3://{bucket}/"
+        self.description = self._url.rstrip("/")
 
     @span("storage.list")
     def list(self, prefix: str = "") -> Iterator[ObjectMeta]:
@@ -68,6 +68,20 @@ class S3Storage:
         # "folder/" markers arrive as "" or as the folder's name without its slash.
         kept = [meta for meta in found if meta.path and meta.path.startswith(prefix)]
         return iter(sorted(kept, key=lambda meta: meta.path.encode()))
+
+    @span("storage.list")
+    def level(self, folder: str = "") -> Level:
+        """List what is directly in a folder ("" or "…/"), in the order of UTF-8 bytes."""
+        if folder and not is_plain(folder[:-1]):
+            return Level((), ())
+        store = self._open()
+        with translated():
+            found = store.list_with_delimiter(folder or None)
+        self._proved = time.monotonic()
+        objects = [meta for meta in map(_meta, found["objects"]) if meta.path.startswith(folder)]
+        kept = [meta for meta in objects if meta.path not in ("", folder.rstrip("/"))]
+        folders = sorted((f"{prefix}/" for prefix in found["common_prefixes"]), key=str.encode)
+        return Level(tuple(sorted(kept, key=lambda meta: meta.path.encode())), tuple(folders))
 
     @span("storage.head")
     def head(self, path: str) -> ObjectMeta | None:
@@ -97,18 +111,14 @@ class S3Storage:
             for position in range(0, len(piece), CHUNK):
                 yield piece[position : position + CHUNK]
 
-    def url(self, path: str) -> str:
-        """Return the object's s3:// URL."""
-        return self.allowed() + path
+    def engine_access(self) -> EngineAccess:
+        """Return the root's URL, and credentials that are valid now, with the server that they are for.
 
-    def allowed(self) -> str:
-        """Return the root's s3:// URL, ending in "/"."""
-        return f"s3://{self._bucket}/{self._root}/" if self._root else f"s3://{self._bucket}/"
-
-    def secret(self) -> S3Secret:
-        """Return credentials that are valid now, with the server that they are for."""
+        Keys are names, not patterns: without the setting ``*``, ``[`` and ``?`` in a key mean something else;
+        the option of that name in a secret does not do it (1.5.5).
+        """
         found = self._provider.get()
-        return S3Secret(
+        secret = S3Secret(
             key=found.key,
             secret=found.secret,
             token=found.token,
@@ -118,6 +128,7 @@ class S3Storage:
             url_style="vhost" if self._virtual else "path",
             expires_at=found.expires_at,
         )
+        return EngineAccess(self._url, "httpfs", (("s3_url_compatibility_mode", "true"),), secret)
 
     def presign(self, path: str, seconds: int) -> str:
         """Return a signed URL for GET; it ends with the credentials that signed it if these end earlier."""
@@ -196,33 +207,30 @@ class S3Storage:
         from obstore.exceptions import BaseError, PreconditionError
 
         store = self._open()
-        if self._is_strict:
-            options: obstore.GetOptions = {"range": (start, end)}
-            if meta.e_tag:
-                options["if_match"] = f'"{meta.e_tag}"'
-            else:
-                options["if_unmodified_since"] = meta.last_modified
-            try:
-                result = store.get(meta.path, options=options)
-                seen = _meta(result.meta, meta.path)
-                is_same = is_version(meta, seen.e_tag, seen.last_modified)
-                if not is_same or (seen.size, result.range) != (meta.size, (start, end)):
-                    raise DatasetChanged(CHANGED)
-                body = bytes(result.bytes())
-            except (FileNotFoundError, PreconditionError) as error:
+        options: obstore.GetOptions = {"range": (start, end)}
+        if meta.e_tag:
+            options["if_match"] = f'"{meta.e_tag}"'
+        else:
+            options["if_unmodified_since"] = meta.last_modified
+        try:
+            result = store.get(meta.path, options=options)
+            seen = _meta(result.meta, meta.path)
+            is_same = is_version(meta, seen.e_tag, seen.last_modified)
+            if not is_same or (seen.size, result.range) != (meta.size, (start, end)):
+                raise DatasetChanged(CHANGED)
+            body = bytes(result.bytes())
+        except (FileNotFoundError, PreconditionError) as error:
+            raise DatasetChanged(CHANGED) from error
+        except BaseError as error:
+            if " 416 " in str(error) or "412 Precondition" in str(error):
                 raise DatasetChanged(CHANGED) from error
-            except BaseError as error:
-                if " 416 " in str(error) or "412 Precondition" in str(error):
-                    raise DatasetChanged(CHANGED) from error
-                if "non-partial" not in str(error):
-                    raise unavailable(error) from error
-                # rclone answers a range with 200 (and Content-Range), which obstore refuses.
-                self._is_strict = False
-            else:
-                if len(body) != end - start:
-                    raise StorageUnavailable("The storage sent fewer bytes than it was asked for.")
-                return body
-        return read_signed(self.presign(meta.path, 60), meta, start, end)
+            if "non-partial" not in str(error):
+                raise unavailable(error) from error
+            # Some servers (rclone) answer a range with 200 and Content-Range, which obstore refuses.
+            return read_signed(self.presign(meta.path, 60), meta, start, end)
+        if len(body) != end - start:
+            raise StorageUnavailable("The storage sent fewer bytes than it was asked for.")
+        return body
 
 
 def _meta(found: "obstore.ObjectMeta", path: str | None = None) -> ObjectMeta:

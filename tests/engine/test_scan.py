@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -250,7 +251,8 @@ def test_renewed_credentials_reach_the_engine(
     engine = open_engine(bucket)
     engine.check()
     renewed = S3Secret("AKIARENEWED00002", "s", "t", "eu-west-2", "127.0.0.1:9", False, "path", None)
-    monkeypatch.setattr(bucket, "secret", lambda: renewed)
+    given = replace(bucket.engine_access(), secret=renewed)
+    monkeypatch.setattr(bucket, "engine_access", lambda: given)
     with engine.database.cursor() as cursor:
         assert "AKIARENEWED00002" in str(cursor.execute("FROM duckdb_secrets()").fetchall())
 

@@ -86,7 +86,7 @@ def test_keys_in_the_environment_never_import_botocore(bucket: Bucket) -> None:
         "import sys; from application.storage import Storage, open_storage;"
         f"storage = open_storage('bucket', endpoint_url={bucket.endpoint!r});"
         "assert storage.head('b.parquet');"
-        "print('botocore' in sys.modules, storage.secret().key)"
+        "print('botocore' in sys.modules, storage.engine_access().secret.key)"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
@@ -122,7 +122,7 @@ def test_the_shared_file_in_the_home_folder_is_found(bucket: Bucket, monkeypatch
     write_profile(Path.home() / ".aws" / "credentials", "default", KEY)
     storage = bucket.open()
     assert storage.head("b.parquet") is not None
-    secret = storage.secret()
+    secret = storage.engine_access().secret
     assert secret is not None
     assert secret.key == KEY
 
@@ -134,7 +134,12 @@ def test_a_profile_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_no_credentials_anywhere_says_what_to_set() -> None:
     storage = open_storage("bucket", endpoint_url="http://127.0.0.1:1")
-    for ask in (storage.secret, storage.list, lambda: storage.head("x"), lambda: storage.presign("x", 5)):
+    for ask in (
+        storage.engine_access,
+        storage.list,
+        lambda: storage.head("x"),
+        lambda: storage.presign("x", 5),
+    ):
         with pytest.raises(StorageUnavailable, match="No AWS credentials were found: set AWS_ACCESS_KEY_ID"):
             ask()
 

@@ -203,3 +203,14 @@ def test_a_release_can_be_swapped_by_its_link(tmp_path: Path) -> None:
     assert storage.read(known(storage, "x.parquet"), 0, 3) == b"two"
     with pytest.raises(DatasetChanged):
         storage.read(old, 0, 3)
+
+
+def test_a_level_is_what_lies_directly_in_a_folder(storage: Storage, folder: Path, tmp_path: Path) -> None:
+    (folder / ".hidden").mkdir()
+    (folder / "out").symlink_to(tmp_path)
+    top = storage.level()
+    assert ([meta.path for meta in top.objects], top.folders) == (["b.parquet"], ("parts/", "partsX/"))
+    within = storage.level("parts/")
+    assert [meta.path for meta in within.objects] == paths(storage, "parts/")
+    assert (within.folders, storage.level("nothing/").objects, storage.level("../").folders) == ((), (), ())
+    assert [storage.head(meta.path) for meta in within.objects] == list(within.objects)

@@ -23,12 +23,12 @@ from application.storage.s3 import S3Storage
         ("s3://data/a//b", "", "s3://data/a/b/"),
     ],
 )
-def test_a_bare_name_or_an_s3_url_is_a_bucket(location: str, prefix: str, root: str) -> None:
+def test_a_bare_name_or_an_s3_url_is_a_bucket(location: str, prefix: str, root: str, keys: None) -> None:
     storage = open_storage(location, prefix)
     assert isinstance(storage, S3Storage)
-    assert storage.allowed() == root
+    assert storage.engine_access().root == root
     assert storage.description == root.rstrip("/")
-    assert storage.url("x.parquet") == f"{root}x.parquet"
+    assert storage.engine_access().root + "x.parquet" == f"{root}x.parquet"
 
 
 def test_a_bare_name_is_a_bucket_though_a_folder_has_it(
@@ -52,9 +52,9 @@ def test_a_bare_name_is_a_bucket_though_a_folder_has_it(
 def test_anything_with_a_slash_is_a_folder(location: str, root: str) -> None:
     storage = open_storage(location, "dataset")
     assert isinstance(storage, LocalStorage)
-    assert storage.allowed() == root.format(here=Path.cwd(), home=os.environ["HOME"])
-    assert storage.url("x.parquet") == storage.allowed() + "x.parquet"
-    assert storage.secret() is None
+    assert storage.engine_access().root == root.format(here=Path.cwd(), home=os.environ["HOME"])
+    assert storage.engine_access().root + "x.parquet" == storage.engine_access().root + "x.parquet"
+    assert storage.engine_access().secret is None
     assert storage.presign("x.parquet", 60) is None
 
 

@@ -195,7 +195,7 @@ def test_duckdb_reads_with_the_secret_and_within_the_root(bucket: Bucket) -> Non
     extension = pytest.importorskip("duckdb_extension_httpfs")
     found = next(Path(extension.__file__).parent.rglob("httpfs.duckdb_extension"))
     storage = bucket.open()
-    secret = storage.secret()
+    secret = storage.engine_access().secret
     assert secret is not None
     # Without s3_url_compatibility_mode these are globs, and what follows "?" are settings.
     names = ("n b+c%20", "g[1]x", "q?x", "a*b")
@@ -209,17 +209,17 @@ def test_duckdb_reads_with_the_secret_and_within_the_root(bucket: Bucket) -> Non
             f" URL_STYLE '{secret.url_style}')"
         )
         database.execute(
-            f"SET allowed_directories = ['{storage.allowed()}']; SET enable_external_access = false"
+            f"SET allowed_directories = ['{storage.engine_access().root}'];SET enable_external_access = false"
         )
         for name in names:
-            url = storage.url(f"{name}.parquet")
+            url = storage.engine_access().root + f"{name}.parquet"
             assert database.execute("SELECT a FROM read_parquet(?)", [url]).fetchall() == [(42,)]
         with pytest.raises(duckdb.PermissionException):
             database.execute("SELECT * FROM read_parquet('s3://bucket/other.parquet')")
 
 
 def test_a_secret_shows_nothing_in_its_repr(bucket: Bucket) -> None:
-    secret = bucket.open().secret()
+    secret = bucket.open().engine_access().secret
     assert secret is not None
     assert SECRET not in repr(secret)
     assert KEY not in repr(secret)
@@ -234,7 +234,7 @@ def test_a_secret_shows_nothing_in_its_repr(bucket: Bucket) -> None:
     ("name", "host", "style"), [("data", "s3.eu-west-2.amazonaws.com", "vhost"), ("a.b", None, "path")]
 )
 def test_aws_itself_is_the_default(keys: None, name: str, host: str | None, style: str) -> None:
-    secret = open_storage(name).secret()
+    secret = open_storage(name).engine_access().secret
     assert secret is not None
     assert (secret.region, secret.use_ssl, secret.url_style) == ("eu-west-2", True, style)
     assert host in (None, secret.endpoint)
@@ -244,8 +244,8 @@ def test_a_region_is_taken_from_the_setting_or_else_the_environment(
     keys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    default = open_storage("data").secret()
-    chosen = open_storage("data", region="eu-north-1").secret()
+    default = open_storage("data").engine_access().secret
+    chosen = open_storage("data", region="eu-north-1").engine_access().secret
     assert default is not None
     assert chosen is not None
     assert (default.region, chosen.region) == ("us-east-1", "eu-north-1")
@@ -340,3 +340,15 @@ def test_a_silent_server_makes_storage_unavailable_in_bounded_time(
         began = time.monotonic()
         refused(storage, ASKING[0])
         assert 1.5 < time.monotonic() - began < 4
+
+
+def test_a_level_is_what_lies_directly_in_a_folder(bucket: Bucket) -> None:
+    storage = bucket.open()
+    top = storage.level()
+    assert {"b.parquet"} <= {meta.path for meta in top.objects}
+    assert not any("/" in meta.path for meta in top.objects)
+    assert {"parts/", "partsX/"} <= set(top.folders)
+    within = storage.level("parts/")
+    assert [meta.path for meta in within.objects] == paths(storage, "parts/")
+    assert (within.folders, storage.level("nothing/").objects, storage.level("../").folders) == ((), (), ())
+    assert [storage.head(meta.path) for meta in within.objects] == list(within.objects)

@@ -17,8 +17,8 @@ from run import fetch, health, server
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.readers import READERS
-from tests.s3.proxy import counting_proxy
+from tests.support.proxy import proxying
+from tests.support.readers import READERS
 
 SMALL = "/wide.csv?entity=1&field=entity"
 SAMPLES = 50
@@ -64,7 +64,7 @@ def columns_by_url(folder: Path) -> None:
     size = (folder / "wide.parquet").stat().st_size
     with server(folder) as running:
         for name, read in READERS.items():
-            with counting_proxy(f"http://127.0.0.1:{running.port}") as proxy:
+            with proxying(f"http://127.0.0.1:{running.port}") as proxy:
                 rows = read(f"{proxy.url}/wide.parquet", ["entity", "reference"]).num_rows
             print(f"{name}, two columns of wide.parquet by URL: ", end="")
             print(f"{rows:,} rows, {proxy.received:,} of {size:,} bytes")

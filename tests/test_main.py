@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 
 from application.main import app, create_app
 from application.settings import Settings
-from tests.s3.server import s3_server
-from tests.server import tables
+from tests.support import tables
+from tests.support.s3_server import s3_server
 
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from application.telemetry import facts
 from application.telemetry.emf import NAMESPACE, UNITS
 from application.telemetry.facts import RequestFacts
-from tests.server import tables
-from tests.server.serving import serving_folder
+from tests.support import tables
+from tests.support.serving import serving_folder
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/operations.md").read_text()

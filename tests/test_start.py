@@ -9,7 +9,7 @@ import pytest
 from application.errors import Stopping
 from application.lifespan import Lifespan
 from application.settings import Settings
-from tests.server.serving import eventually
+from tests.support.serving import eventually
 
 HEAVY = {"pyarrow", "duckdb", "polars", "obstore", "botocore", "isal", "zstandard", "rich", "numpy"}
 

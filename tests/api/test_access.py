@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from application.main import create_app
 from application.settings import Settings
-from tests.server import tables
+from tests.support import tables
 
 KEY, OTHER = "a-key-of-the-tests", "another-key"
 ORIGIN = "https://www.example.org"

@@ -22,9 +22,9 @@ import zstandard
 
 from application import adapter
 from tests.deployment.dockerfile import Build, Stage, ignored, read
-from tests.s3.server import s3_server
-from tests.server import tables
-from tests.server.serving import eventually
+from tests.support import tables
+from tests.support.s3_server import s3_server
+from tests.support.serving import eventually
 
 ROOT = Path(__file__).parents[2]
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"

@@ -14,8 +14,8 @@ from textwrap import dedent
 
 import pytest
 
-from tests.server import tables
-from tests.server.serving import Served, serving_folder
+from tests.support import tables
+from tests.support.serving import Served, serving_folder
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 OLD, NEW = ("1.dkr.ecr.eu-west-2.amazonaws.com/service@sha256:" + digit * 64 for digit in "ab")

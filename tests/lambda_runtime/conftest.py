@@ -14,9 +14,9 @@ from tests.lambda_runtime.function import Function, Image, function
 from tests.lambda_runtime.image import image
 from tests.lambda_runtime.invocation import Limits
 from tests.lambda_runtime.report import Table
-from tests.s3.server import s3_server
-from tests.server import tables
-from tests.server.serving import Served, serving
+from tests.support import tables
+from tests.support.s3_server import s3_server
+from tests.support.serving import Served, serving
 
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 # Lambda's own pace would make the campaign last for minutes; one test keeps to it.

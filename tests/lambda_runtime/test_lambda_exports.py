@@ -15,9 +15,9 @@ from tests.lambda_runtime.endpoints import function_url, invoke_api
 from tests.lambda_runtime.function import Function
 from tests.lambda_runtime.invocation import Answer, Ended
 from tests.lambda_runtime.report import Table
-from tests.s3.server import s3_server
-from tests.server import tables
-from tests.server.serving import Served, eventually, serving_folder
+from tests.support import tables
+from tests.support.s3_server import s3_server
+from tests.support.serving import Served, eventually, serving_folder
 
 pytestmark = pytest.mark.adapter
 

@@ -19,10 +19,10 @@ from tests.lambda_runtime.endpoints import function_url
 from tests.lambda_runtime.function import Function, Image, function
 from tests.lambda_runtime.invocation import Answer, Ended
 from tests.lambda_runtime.report import Table
-from tests.s3.proxy import CountingProxy, counting_proxy
-from tests.s3.server import start_s3_server
-from tests.server import tables
-from tests.server.serving import SECONDS, eventually, serving
+from tests.support import tables
+from tests.support.proxy import Proxy, proxying
+from tests.support.s3_server import start_s3_server
+from tests.support.serving import SECONDS, eventually, serving
 
 pytestmark = pytest.mark.adapter
 
@@ -38,7 +38,7 @@ class Store:
     """A bucket of one dataset, *rows*, with a proxy before it that can hold what the service reads."""
 
     path: Path
-    proxy: CountingProxy
+    proxy: Proxy
     process: "subprocess.Popen[bytes]"
 
     def settings(self, **more: str) -> dict[str, str]:
@@ -61,7 +61,7 @@ def store(rows: Path, tmp_path: Path) -> Iterator[Store]:
     path.write_bytes(rows.read_bytes())
     with (
         start_s3_server(tmp_path / "s3", KEY, SECRET) as (endpoint, process),
-        counting_proxy(endpoint) as proxy,
+        proxying(endpoint) as proxy,
     ):
         yield Store(path, proxy, process)
 

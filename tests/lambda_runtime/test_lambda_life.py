@@ -21,8 +21,8 @@ from tests.lambda_runtime.function import Function, free_port
 from tests.lambda_runtime.invocation import Ended, Limits
 from tests.lambda_runtime.report import Table
 from tests.lambda_runtime.runtime_api import ARN
-from tests.server import tables
-from tests.server.serving import Served, eventually
+from tests.support import tables
+from tests.support.serving import Served, eventually
 
 pytestmark = pytest.mark.adapter
 

@@ -11,7 +11,7 @@ import pytest
 from tests.lambda_runtime.conftest import Bucket, Starter
 from tests.lambda_runtime.function import Function, Image, free_port
 from tests.lambda_runtime.report import Table
-from tests.server.serving import SECONDS, Served, eventually
+from tests.support.serving import SECONDS, Served, eventually
 
 pytestmark = pytest.mark.adapter
 

@@ -23,7 +23,7 @@ from application.production.productions import Productions
 from application.production.slots import Slots
 from application.production.watchdog import Patience
 from application.spool import Reader, Tape
-from tests.spool.descriptors import descriptors
+from tests.support.descriptors import descriptors
 
 SEGMENT = 4096
 WINDOW = 4 * SEGMENT

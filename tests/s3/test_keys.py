@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from application.formats import FORMATS
-from tests.s3.server import s3_server
-from tests.server import tables
-from tests.server.serving import Served, serving, serving_folder
+from tests.support import tables
+from tests.support.s3_server import s3_server
+from tests.support.serving import Served, serving, serving_folder
 
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 KEYS = (

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from application.formats import FORMATS
-from tests.s3.proxy import CountingProxy, counting_proxy
-from tests.s3.server import s3_server
-from tests.server import tables
-from tests.server.serving import Served, serving, serving_folder
+from tests.support import tables
+from tests.support.proxy import Proxy, proxying
+from tests.support.s3_server import s3_server
+from tests.support.serving import Served, serving, serving_folder
 
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 
@@ -24,7 +24,7 @@ class Bucket:
     """A served bucket: its files, and the proxy that stands before its server."""
 
     folder: Path
-    proxy: CountingProxy
+    proxy: Proxy
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -48,7 +48,7 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
     groups = [f"org-{row // tables.GROUP_ROWS}" for row in range(len(rows))]
     rows = rows.append_column("organisation-entity", pa.array(groups))
     tables.write(rows, folder / "sorted.parquet")
-    with s3_server(root, KEY, SECRET) as endpoint, counting_proxy(endpoint) as proxy:
+    with s3_server(root, KEY, SECRET) as endpoint, proxying(endpoint) as proxy:
         yield Bucket(folder, proxy)
 
 

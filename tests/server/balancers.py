@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.server.serving import SECONDS, eventually
+from tests.support.serving import SECONDS, eventually
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 # The examples' own: two servers, and where the balancer listens.

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tests.server import tables
-from tests.server.serving import Served, serving_folder
+from tests.support import tables
+from tests.support.serving import Served, serving_folder
 
 SETTINGS = ("AWS_", "DATASET_", "CORS_", "SPOOL_", "API_KEY", "TRUSTED_", "RATE_", "CLIENT_")
 

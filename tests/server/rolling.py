@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.server import tables
 from tests.server.balancers import COMMANDS, Instance, balanced_client, instances
+from tests.support import tables
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.parametrize("name", COMMANDS)]
 ROUNDS = int(os.environ["ROLLING_ROUNDS"])

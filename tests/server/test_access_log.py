@@ -12,8 +12,8 @@ import pytest
 from application import __version__
 from application.errors import EngineFailed
 from tests.query.limit import add_limit
-from tests.server import tables
-from tests.server.serving import Served, eventually, serving, serving_folder
+from tests.support import tables
+from tests.support.serving import Served, eventually, serving, serving_folder
 
 Asked = Callable[..., dict[str, Any]]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.server import tables
 from tests.server.balancers import COMMANDS, Instance, balanced_client, instances
-from tests.server.serving import SECONDS, eventually
+from tests.support import tables
+from tests.support.serving import SECONDS, eventually
 
 PIECE = 1 << 16
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.server import tables
-from tests.server.serving import Served, eventually, serving_folder
+from tests.support import tables
+from tests.support.serving import Served, eventually, serving_folder
 
 KEYS = ("the-first-key", "the-second-key")
 

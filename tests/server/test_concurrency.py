@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import tables
-from tests.server.serving import Served, eventually, productions, serving_folder
+from tests.support import tables
+from tests.support.serving import Served, eventually, productions, serving_folder
 
 FORMATS = ("csv", "json", "ndjson", "parquet")
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from application.formats import FORMATS
-from tests.server import tables
-from tests.server.serving import Served, eventually, productions, serving_folder
+from tests.support import tables
+from tests.support.serving import Served, eventually, productions, serving_folder
 
 ORIGIN = {"Origin": "https://submit.example"}
 

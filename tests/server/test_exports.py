@@ -22,9 +22,9 @@ from application.client.fetch import fetch
 from application.downloads import exports
 from application.downloads.limits import MARGIN_SECONDS
 from application.storage.export import S3ExportStorage
-from tests.s3.server import s3_server
-from tests.server import tables
-from tests.server.serving import Served, eventually, serving, serving_folder
+from tests.support import tables
+from tests.support.s3_server import s3_server
+from tests.support.serving import Served, eventually, serving, serving_folder
 
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 LIMIT = 1_000_000

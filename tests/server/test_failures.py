@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.s3.server import start_s3_server
-from tests.server import tables
-from tests.server.serving import Served, eventually, productions, serving, serving_folder
+from tests.support import tables
+from tests.support.s3_server import start_s3_server
+from tests.support.serving import Served, eventually, productions, serving, serving_folder
 
 TEXT_FORMATS = ("csv", "json", "ndjson")
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"

@@ -13,9 +13,9 @@ from application.cli import main
 from application.client.fetch import fetch
 from application.client.remote import Address, RemoteFailed
 from application.errors import DownloadError
-from tests.server import tables
-from tests.server.cutting import cutting_proxy
-from tests.server.serving import Served, serving_folder
+from tests.support import tables
+from tests.support.proxy import proxying
+from tests.support.serving import Served, serving_folder
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_the_key_does_not_follow_a_redirect_to_another_server(tmp_path: Path) ->
 @pytest.mark.parametrize("extension", ["csv", "parquet"])
 def test_a_fetch_that_is_cut_goes_on_where_it_was(rows: Served, tmp_path: Path, extension: str) -> None:
     whole = rows.get(f"/rows.{extension}").content
-    with cutting_proxy(rows.port, len(whole) // 3, len(whole) // 3) as proxy:
+    with proxying(rows.url, len(whole) // 3, len(whole) // 3) as proxy:
         output, size = fetch(f"{proxy.url}/rows.{extension}", tmp_path / "rows", wait=no_wait)
         asked = [request for request in proxy.requests if request.startswith(b"GET /rows.")]
     assert (output.read_bytes() == whole, size) == (True, len(whole))
@@ -97,7 +97,7 @@ def test_a_stream_that_is_cut_starts_over_and_is_compared_with_the_manifest(
     rows_folder: Path, tmp_path: Path
 ) -> None:
     with serving_folder(rows_folder, spool_dir=None) as server:
-        with cutting_proxy(server.port, 2 << 20) as proxy:
+        with proxying(server.url, 2 << 20) as proxy:
             output, _ = fetch(f"{proxy.url}/rows.csv", tmp_path / "rows.csv", wait=no_wait)
             assert any(b"/datasets/rows/manifest" in request for request in proxy.requests)
         assert output.read_bytes() == server.get("/rows.csv").content
@@ -106,7 +106,7 @@ def test_a_stream_that_is_cut_starts_over_and_is_compared_with_the_manifest(
 def test_a_later_run_goes_on_with_the_part(rows: Served, tmp_path: Path) -> None:
     whole, output = rows.get("/rows.csv").content, tmp_path / "rows.csv"
     # The proxy's port is part of the URL, so both runs go through one.
-    with cutting_proxy(rows.port, 3 << 20, *[0] * 6) as proxy:
+    with proxying(rows.url, 3 << 20, *[0] * 6) as proxy:
         with pytest.raises(RemoteFailed, match="run it again to go on"):
             fetch(f"{proxy.url}/rows.csv", output, wait=no_wait)
         part = tmp_path / "rows.csv.part"

@@ -16,9 +16,9 @@ import pytest
 import zstandard
 
 from application.downloads.stored import HELD_IN_MEMORY
-from tests.server import tables
-from tests.server.serving import SECONDS, Served, productions, serving_folder
-from tests.spool.full import small_disk
+from tests.support import tables
+from tests.support.full_disk import small_disk
+from tests.support.serving import SECONDS, Served, productions, serving_folder
 
 
 @pytest.fixture(scope="module")

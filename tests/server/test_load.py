@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import tables
-from tests.server.processes import Running, running, total
-from tests.server.serving import eventually
+from tests.support import tables
+from tests.support.processes import Running, running, total
+from tests.support.serving import eventually
 
 CLIENTS, ROUNDS = 256, 3
 # 24 MB as JSON: more than all buffers between the server and a client that reads little.

@@ -11,9 +11,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from application.errors import EngineFailed
-from tests.server import tables
-from tests.server.processes import samples, total
-from tests.server.serving import Served, eventually, serving_folder
+from tests.support import tables
+from tests.support.processes import samples, total
+from tests.support.serving import Served, eventually, serving_folder
 
 
 @pytest.fixture(scope="module")

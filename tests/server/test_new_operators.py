@@ -11,8 +11,8 @@ import pytest
 
 from application.models import Column
 from application.query.operators import OPERATORS, Operator, own_value
-from tests.server import tables
-from tests.server.serving import Served, serving_folder
+from tests.support import tables
+from tests.support.serving import Served, serving_folder
 
 UUID = "6f1e2a34-0000-4000-8000-1234567890ab"
 # A column of each type that has a grammar, and a value for a URL.

@@ -8,8 +8,8 @@ import pytest
 
 from application.formats import FORMATS
 from tests.query.limit import add_limit
-from tests.server import tables
-from tests.server.serving import Served, serving_folder
+from tests.support import tables
+from tests.support.serving import Served, serving_folder
 
 QUERIES = ("", "quality=some", "field=name&field=entity", "exclude_field=name&quality=some")
 

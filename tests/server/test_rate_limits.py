@@ -15,7 +15,7 @@ from application.access.limiter import PATIENCE_SECONDS, RETRY_SECONDS, open_lim
 from application.main import create_app
 from application.settings import Settings
 from tests.server.redis_server import RedisServer, redis_server
-from tests.server.serving import Served, serving_folder
+from tests.support.serving import Served, serving_folder
 
 AWAY, BACK = "Redis is away", "Redis is back"
 

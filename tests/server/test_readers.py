@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tests.readers import READERS
-from tests.s3.proxy import counting_proxy
-from tests.server import tables
-from tests.server.serving import Served, serving_folder
+from tests.support import tables
+from tests.support.proxy import proxying
+from tests.support.readers import READERS
+from tests.support.serving import Served, serving_folder
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def served(large: Path) -> Iterator[Served]:
 
 @pytest.mark.parametrize("reader", READERS)
 def test_two_columns_are_read_without_the_rest(reader: str, large: Path, served: Served) -> None:
-    with counting_proxy(served.url) as proxy:
+    with proxying(served.url) as proxy:
         found = READERS[reader](f"{proxy.url}/large.parquet", ["entity", "even"])
     rows = 12 * tables.GROUP_ROWS
     assert found.num_rows == rows

@@ -16,9 +16,9 @@ import pytest
 from application.engine.database import _extension
 from application.storage import open_storage
 from application.telemetry.logs import FORMATTERS
-from tests.s3.server import s3_server
-from tests.server import tables
-from tests.server.processes import running
+from tests.support import tables
+from tests.support.processes import running
+from tests.support.s3_server import s3_server
 
 KEY, SECRET, TOKEN = "AKIAPLANTEDKEY01", "planted+secret/of-the-tests", "planted-session-token"
 API_KEY = "planted-api-key"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.server import tables
-from tests.server.processes import FOREIGN, running
-from tests.server.serving import SECONDS
+from tests.support import tables
+from tests.support.processes import FOREIGN, running
+from tests.support.serving import SECONDS
 from tests.telemetry.test_emf import check
 
 

@@ -20,10 +20,10 @@ from starlette.types import Message
 from application.errors import ClientStalled, StorageUnavailable
 from application.main import create_app
 from application.settings import Settings
-from tests.s3.proxy import counting_proxy
-from tests.s3.server import s3_server
-from tests.server import tables
-from tests.server.serving import SECONDS, eventually, productions, serving, serving_folder
+from tests.support import tables
+from tests.support.proxy import proxying
+from tests.support.s3_server import s3_server
+from tests.support.serving import SECONDS, eventually, productions, serving, serving_folder
 
 
 @contextmanager
@@ -179,7 +179,7 @@ def test_storage_that_stops_in_the_middle_ends_the_download(
     tables.write(tables.large(24), tmp_path / "bucket" / "large.parquet")
     with (
         s3_server(tmp_path, "AKIATESTKEY00001", "a-secret-of-the-tests") as endpoint,
-        counting_proxy(endpoint) as proxy,
+        proxying(endpoint) as proxy,
         serving(
             dataset_bucket="bucket",
             dataset_prefix="",

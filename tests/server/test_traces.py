@@ -16,10 +16,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from application.telemetry.tracing import is_wanted
-from tests.s3.server import s3_server
-from tests.server import tables
-from tests.server.processes import running
-from tests.server.serving import serving, serving_folder
+from tests.support import tables
+from tests.support.processes import running
+from tests.support.s3_server import s3_server
+from tests.support.serving import serving, serving_folder
 
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

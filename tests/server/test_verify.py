@@ -10,8 +10,8 @@ import pytest
 import zstandard
 
 from application.cli import main
-from tests.server import tables
-from tests.server.serving import Served, serving_folder
+from tests.support import tables
+from tests.support.serving import Served, serving_folder
 
 TRAILERS = (
     b"Lambda-Runtime-Function-Error-Type: Runtime.StreamError\r\n"

@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.server import tables
-from tests.server.processes import Running, running, total
-from tests.server.serving import SECONDS, eventually
 from tests.server.test_stopping import refuses
+from tests.support import tables
+from tests.support.processes import Running, running, total
+from tests.support.serving import SECONDS, eventually
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from application.errors import DownloadError, SpoolFull
 from application.spool import Reader, Tape, is_in_memory
-from tests.spool.full import small_disk
+from tests.support.full_disk import small_disk
 
 SEGMENT = 4096
 DISK = 8 * SEGMENT

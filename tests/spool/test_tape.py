@@ -14,7 +14,7 @@ import pytest
 from application.errors import DownloadError, EngineFailed, ProductionCancelled
 from application.spool import Reader, Tape
 from application.spool.segments import FileSegment, MemorySegment
-from tests.spool.descriptors import descriptors
+from tests.support.descriptors import descriptors
 
 SEGMENT = 4096
 WINDOW = 4 * SEGMENT

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from application.storage import Storage, open_storage
-from tests.s3.server import s3_server
+from tests.support.s3_server import s3_server
 
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 

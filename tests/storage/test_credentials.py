@@ -16,8 +16,8 @@ import pytest
 from application.errors import StorageUnavailable
 from application.storage import Storage, open_storage
 from application.storage.credentials import CredentialProvider
-from tests.server.serving import eventually
 from tests.storage.conftest import KEY, SECRET, Bucket
+from tests.support.serving import eventually
 
 
 class Endpoint:

@@ -11,8 +11,8 @@ import pytest
 from application.errors import ConfigurationError, EngineFailed, StorageUnavailable
 from application.storage import export, open_export_storage
 from application.storage.export import S3ExportStorage
-from tests.s3.server import s3_server
 from tests.storage.conftest import KEY, SECRET
+from tests.support.s3_server import s3_server
 
 MEBIBYTE = 1 << 20
 ATTRIBUTES = {

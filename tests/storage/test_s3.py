@@ -20,8 +20,8 @@ import pytest
 from application.errors import DatasetChanged, StorageUnavailable
 from application.models import ObjectMeta
 from application.storage import Storage, open_storage, s3
-from tests.s3.server import start_s3_server
 from tests.storage.conftest import KEY, SECRET, Bucket, fill
+from tests.support.s3_server import start_s3_server
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.server.serving import SECONDS, eventually
+from tests.support.serving import SECONDS, eventually
 
 FOREIGN = ("AWS_", "DATASET_", "OTEL_", "PROMETHEUS_", "LOG_", "METRICS", "SPOOL_")
 

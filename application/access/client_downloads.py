@@ -20,6 +20,12 @@ class ClientDownloads:
             self._taken[client] += 1
             return True
 
+    @property
+    def taken(self) -> int:
+        """How many places all clients have taken."""
+        with self._lock:
+            return self._taken.total()
+
     def give_back(self, client: str) -> None:
         """Give a place back."""
         with self._lock:

@@ -65,6 +65,11 @@ class RateLimiter:
         self._is_back()
         return verdict
 
+    @property
+    def is_alone(self) -> bool:
+        """True while Redis does not answer, and this process counts by itself."""
+        return self._away_until is not None
+
     def probe(self) -> None:
         """Find out in a thread whether Redis answers, so that the log says so at the start."""
         if self._redis is not None:

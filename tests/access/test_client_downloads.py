@@ -30,4 +30,4 @@ def test_clients_that_are_gone_leave_nothing_behind() -> None:
     assert all(downloads.take("0") for _ in range(3))
     for _ in range(3):
         downloads.give_back("0")
-    assert not downloads._taken
+    assert not downloads.taken

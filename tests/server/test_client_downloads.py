@@ -50,7 +50,7 @@ def is_idle(served: Served) -> bool:
     """Wait until no client has a place."""
     downloads = served.lifespan.access.downloads
     assert downloads
-    return eventually(lambda: not downloads._taken)
+    return eventually(lambda: not downloads.taken)
 
 
 def test_one_download_too_many_is_refused_and_everything_else_is_not(limited: Served, two: ExitStack) -> None:

@@ -1,6 +1,5 @@
 """Keys of S3 may hold what URLs and patterns have another meaning for: there, too, they are names."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,27 +7,17 @@ import pyarrow as pa
 import pytest
 
 from application.formats import FORMATS
+from tests.s3.conftest import KEY, SECRET
 from tests.support import tables
 from tests.support.s3_server import s3_server
 from tests.support.serving import Served, serving, serving_folder
 
-KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 KEYS = (
     "%.parquet", "%5B.parquet", "a?b.parquet", "a?s3_region=x.parquet", "b+c.parquet", "b c.parquet",
     "c#d.parquet", "d%20e.parquet", "dir [old]/p.parquet", "dir ?/p.parquet", "e&f=1;g,h@i:j$k!(l)'m.parquet",
     'f"g|h^i`j<k>l~.parquet', "p[1].parquet", "p1.parquet", "s\\t.parquet", "u*.parquet", "u1.parquet",
     "v{w,x}.parquet", "é/日本.parquet",
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _environment() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(("AWS_", "DATASET_", "SPOOL_"))]:
-            patch.delenv(name)
-        patch.setenv("AWS_ACCESS_KEY_ID", KEY)
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        yield
 
 
 @pytest.fixture(scope="module")

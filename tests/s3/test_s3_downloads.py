@@ -1,7 +1,6 @@
 """Downloads from a real S3 server, over a real socket."""
 
 import io
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from application.formats import FORMATS
+from tests.s3.conftest import KEY, SECRET
 from tests.support import tables
 from tests.support.proxy import Proxy, proxying
 from tests.support.s3_server import s3_server
 from tests.support.serving import Served, serving, serving_folder
-
-KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +23,6 @@ class Bucket:
 
     folder: Path
     proxy: Proxy
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _environment() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(("AWS_", "DATASET_", "SPOOL_"))]:
-            patch.delenv(name)
-        patch.setenv("AWS_ACCESS_KEY_ID", KEY)
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,13 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from application.errors import ProductionCancelled
+
+# A query that has not quite begun hears no interrupt, so it is told again.
+INSIST_SECONDS = 0.05
 
 
 class Interruptible(Protocol):
@@ -21,14 +24,29 @@ class Cancellation:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._cursor: Interruptible | None = None
+        self._detached = threading.Event()
         self.is_set = False
 
     def set(self) -> None:
-        """Stop the query."""
+        """Stop the query, however far it has come."""
         with self._lock:
-            self.is_set = True
-            if self._cursor is not None:
-                self._cursor.interrupt()
+            is_first, self.is_set = not self.is_set, True
+        if is_first and self._interrupt():
+            # Without a thread to spare, once has to do.
+            with suppress(RuntimeError):
+                threading.Thread(target=self._insist, name="cancellation", daemon=True).start()
+
+    def _insist(self) -> None:
+        while not self._detached.wait(INSIST_SECONDS) and self._interrupt():
+            continue
+
+    def _interrupt(self) -> bool:
+        """Interrupt the cursor that is attached; False where there is none."""
+        with self._lock:
+            if self._cursor is None:
+                return False
+            self._cursor.interrupt()
+            return True
 
     @contextmanager
     def attached(self, cursor: Interruptible) -> Iterator[None]:
@@ -37,8 +55,10 @@ class Cancellation:
             if self.is_set:
                 raise ProductionCancelled("The download was cancelled.")
             self._cursor = cursor
+            self._detached.clear()
         try:
             yield
         finally:
             with self._lock:
                 self._cursor = None
+            self._detached.set()

@@ -16,8 +16,8 @@ from application.lifespan import check_settings
 from application.service import Service, open_service
 from application.settings import read_settings
 from application.telemetry.logs import uvicorn_log_config
-from application.telemetry.metrics import shared_metrics
 from application.telemetry.requests import PROMETHEUS
+from application.telemetry.shared import shared_metrics
 
 if TYPE_CHECKING:
     from application.downloads.content import Content

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import resource
-import shutil
-import sys
 import threading
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
-from application import __version__
 from application.errors import ConfigurationError
+from application.introduction import introduce
 from application.production.productions import Productions
 from application.production.slots import Slots
 from application.production.watchdog import Patience
 from application.settings import Settings
-from application.spool import is_in_memory
+from application.spool import disk_quota, most_files
 from application.storage import open_export_storage, open_storage
 from application.storage.base import Storage
 from application.storage.invocation import SelfInvocation
-from application.telemetry import logger
 from application.telemetry.logs import configure_logging
-from application.telemetry.tracing import start_tracing
 
 if TYPE_CHECKING:
     from application.datasets.catalogue import Catalogue
@@ -84,7 +78,7 @@ def open_storages(settings: Settings) -> Storages:
     """Begin the log, and open the storages that the settings name; raises ConfigurationError."""
     configure_logging(settings.log_level, settings.log_format)
     storages = name_storages(settings)
-    _introduce(settings, *storages)
+    introduce(settings, *storages)
     return storages
 
 
@@ -136,8 +130,8 @@ def open_service(
         slots,
         settings.spool_dir,
         settings.spool_max_result,
-        _quota(settings),
-        most_files=_most_files(),
+        disk_quota(settings.spool_dir, settings.spool_max_bytes),
+        most_files=most_files(),
         patience=Patience(settings.production_stall_seconds, settings.production_seconds),
         stopping=stopping or threading.Event(),
     )
@@ -154,39 +148,6 @@ def open_service(
     return Service(settings, storage, engine, catalogue, productions, downloads, exports, redirects)
 
 
-def _introduce(settings: Settings, storage: Storage, store: S3ExportStorage | None) -> None:
-    """The first lines of the log: what runs, over what, within which limits; then what to mind."""
-    logger.info("Starting download-lambda %s, %s", __version__, settings.environment)
-    logger.info("Dataset bucket: %s", storage.description)
-    if store:
-        logger.info("Export bucket: %s", store.description)
-    # By its metadata: the engine itself is imported later.
-    threads, memory = settings.duckdb_threads, settings.duckdb_memory_limit
-    logger.info("Engine: DuckDB %s, %d threads, %s", version("duckdb"), threads, memory)
-    spool = settings.spool_dir
-    keeps, most = settings.spool_max_result >> 20, _quota(settings) >> 20
-    logger.info(
-        "Spool: %s", f"{spool}, results up to {keeps} MiB kept, {most} MiB in all" if spool else "off"
-    )
-    logger.info(
-        "Productions: %d at a time in %d MiB, %d waiting for at most %g s",
-        settings.production_limit,
-        settings.production_memory >> 20,
-        settings.production_queue,
-        settings.production_queue_seconds,
-    )
-    traced = "on" if start_tracing(__version__) else "off"
-    logger.info("Telemetry: logs %s, metrics %s, traces %s", settings.log_format, settings.metrics, traced)
-    if settings.s3_endpoint_url or settings.s3_use_ssl is not None:
-        found = settings.endpoint_url
-        right = f"set AWS_ENDPOINT_URL={found} instead" if found else "AWS itself is asked, by https"
-        logger.warning("Settings: S3_ENDPOINT_URL and S3_USE_SSL are names of a former service; %s", right)
-    if spool and is_in_memory(spool):
-        logger.warning("Spool: SPOOL_DIR is in memory: what lies there is not free for anything else")
-    if settings.whole_results and not spool:
-        logger.warning("Spool: SPOOL_DIR is off, so WHOLE_RESULTS refuses results of more than 2 MiB")
-
-
 def _exports(
     settings: Settings, storage: Storage, store: S3ExportStorage | None, downloads: Downloads
 ) -> Exports | None:
@@ -197,16 +158,3 @@ def _exports(
     # On Lambda nothing runs once the answer is out: there a call of its own makes the export.
     begin = SelfInvocation(settings.aws_lambda_function_name) if settings.aws_lambda_function_name else None
     return Exports(store, storage, downloads, settings.export_url_seconds, begin)
-
-
-def _quota(settings: Settings) -> int:
-    """Bytes of results to keep: never more than half of the disk, which DuckDB and what runs need too."""
-    if not settings.spool_dir:
-        return 0
-    return min(settings.spool_max_bytes, shutil.disk_usage(settings.spool_dir).total // 2)
-
-
-def _most_files() -> int:
-    """Files that results may be kept in: half of what the process may open, which clients need too."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if soft == resource.RLIM_INFINITY else soft // 2

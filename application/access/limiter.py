@@ -85,7 +85,9 @@ class RateLimiter:
         quotas = []
         for limit in self.limits:
             count, left = counters.count(f"{client}/{limit.name}", limit.seconds)
-            quotas.append(Quota(limit, max(limit.amount - count, 0), max(math.ceil(left), 1)))
+            # A clock's seconds are rounded: what is left of a window may come out longer than it is.
+            seconds = min(max(math.ceil(left), 1), limit.seconds)
+            quotas.append(Quota(limit, max(limit.amount - count, 0), seconds))
             if count > limit.amount:
                 return Verdict(False, tuple(quotas))
         return Verdict(True, tuple(quotas))

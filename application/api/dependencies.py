@@ -8,11 +8,11 @@ from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from application.api.negotiation import choose_coding
 from application.api.state import settings_of
 from application.downloads.conditions import Conditions
 from application.downloads.limits import Limits
 from application.errors import ParameterProblem, QueryInvalid
-from application.formats.compression import choose_coding
 from application.lifespan import Lifespan
 from application.service import Service
 from application.telemetry.facts import facts_of

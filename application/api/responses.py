@@ -18,7 +18,7 @@ from application.downloads.answer import Answer, Kind
 from application.downloads.limits import Limits
 from application.errors import ClientStalled
 from application.formats.compression import IDENTITY
-from application.models import Query
+from application.query.shown import shown_filters
 from application.telemetry.facts import facts_of
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 # Read and sent in one piece: it is what a stalled client holds (docs/performance.md).
 PIECE_BYTES = 64 << 10
 MISSING_FIELDS_BYTES = 2048
-MOST_SHOWN_FILTERS = 20
-SHOWN_FILTER_LENGTH = 100
 
 
 class DownloadResponse(Response):
@@ -142,21 +140,6 @@ def redirect_response(url: str) -> Response:
     """To a signed address, which is not to be kept; with a body, for empty ones have hung behind Lambda."""
     body = json.dumps({"location": url})
     return Response(body, 307, {"Location": url, "Cache-Control": "no-store"}, media_type="application/json")
-
-
-def shown_filters(query: Query) -> tuple[str, ...]:
-    """What a query asks for but columns, as much as a line of the log can bear: filters, then the rest."""
-    asked = query.identity()
-    del asked["columns"]
-    shown = [
-        f"{item['column']}__{item['operator']}={','.join(item['values'])}"
-        for item in asked.pop("filters", [])[:MOST_SHOWN_FILTERS]
-    ]
-    for name, value in asked.items():
-        shown.append(f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
-    return tuple(
-        text if len(text) <= SHOWN_FILTER_LENGTH else text[: SHOWN_FILTER_LENGTH - 1] + "…" for text in shown
-    )
 
 
 def missing_fields(names: tuple[str, ...]) -> str:

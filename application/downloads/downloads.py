@@ -102,7 +102,7 @@ class Downloads:
         if conditions.is_not_modified(plan.validators):
             return Answer(Kind.NOT_MODIFIED, plan)
         if redirects and redirects.may_find(plan, limits):
-            # Elsewhere the threads of the loop are not asked: those that wait for stalled storage hold them.
+            # Only then, for all threads of the loop may wait for stalled storage.
             url = await asyncio.to_thread(redirects.find, plan)
             if url is not None:
                 return Answer(Kind.REDIRECT, plan, location=url)

@@ -40,7 +40,7 @@ class Job(Protocol):
 
 
 class Registry(Protocol):
-    """Who is told how a production ends, in this order."""
+    """Who is told how a production ends: keep or forget, then ended."""
 
     def keep(self, production: "Production") -> None:
         """Its tape is about to be whole."""

@@ -1,7 +1,8 @@
 """Tapes: a download's bytes while and after they are made. The room knows no engine and no HTTP."""
 
+from application.spool.quotas import disk_quota, most_files
 from application.spool.reader import Reader
 from application.spool.segments import NO_SPACE, is_in_memory
 from application.spool.tape import Tape
 
-__all__ = ["NO_SPACE", "Reader", "Tape", "is_in_memory"]
+__all__ = ["NO_SPACE", "Reader", "Tape", "disk_quota", "is_in_memory", "most_files"]

@@ -43,12 +43,16 @@ class LocalStorage:
             full = os.path.join(root, folder)
             if (folder and not _is_visible(folder[:-1])) or not _is_within(os.path.realpath(full), root):
                 return Level((), ())
+            above = [os.path.realpath(os.path.join(root, part)) for part in _lineage(folder)]
             for name in os.listdir(full) if os.path.isdir(full) else ():
                 path = folder + name
-                if not _is_visible(path) or not _is_within(os.path.realpath(os.path.join(root, path)), root):
+                real = os.path.realpath(os.path.join(root, path))
+                if not _is_visible(path) or not _is_within(real, root):
                     continue
-                if os.path.isdir(os.path.join(root, path)):
-                    folders.append(f"{path}/")
+                if os.path.isdir(real):
+                    # A link to a folder that this one is in would go round for ever.
+                    if not any(_is_within(folder_above, real) for folder_above in above):
+                        folders.append(f"{path}/")
                 elif (meta := self.head(path)) is not None:
                     objects.append(meta)
         return Level(
@@ -150,6 +154,11 @@ def _unavailable() -> Iterator[None]:
 
 def _is_visible(path: str) -> bool:
     return is_plain(path) and not any(part.startswith(".") for part in path.split("/"))
+
+
+def _lineage(folder: str) -> list[str]:
+    """A relative folder ("" or "…/") and all that it is in, the root first."""
+    return [folder[:end] for end in range(len(folder) + 1) if end == 0 or folder[end - 1] == "/"]
 
 
 def _is_within(real: str, root: str) -> bool:

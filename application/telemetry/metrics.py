@@ -1,21 +1,17 @@
 """Prometheus metrics of one application, in a registry of its own; right over several workers, too."""
 
 import os
-import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from application.telemetry.facts import RequestFacts
+from application.telemetry.shared import FOLDER_VARIABLE, all_processes
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    pass
 
 PREFIX = "download_lambda"
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # 5 ms, from a kept result, to the 300 s of a slow client.
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 SAMPLE_SECONDS = 1.0
@@ -27,7 +23,6 @@ GAUGES = {
     "resident_bytes": "Memory of the process.",
 }
 COUNTERS = {"engine_replacements": "Databases that were spoiled and replaced."}
-_PROCESS = re.compile(r"_(\d+)\.db$")
 
 
 class Metrics:
@@ -124,21 +119,7 @@ class Metrics:
         from prometheus_client.exposition import choose_encoder
 
         encode, media_type = choose_encoder(accept)
-        return encode(self._all_processes() if self._folder else self._registry), media_type
-
-    def _all_processes(self) -> "CollectorRegistry":
-        from prometheus_client import CollectorRegistry
-        from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-
-        assert self._folder is not None  # noqa: S101 - asked for only then
-        for process in _processes(self._folder):
-            # Another worker may do the same for a page of its own.
-            with suppress(FileNotFoundError):
-                if not _lives(process):
-                    mark_process_dead(process, self._folder)  # type: ignore[no-untyped-call]
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]
-        return registry
+        return encode(all_processes(self._folder) if self._folder else self._registry), media_type
 
 
 class Sampler:
@@ -158,45 +139,3 @@ class Sampler:
     def _run(self) -> None:
         while not self._over.wait(SAMPLE_SECONDS):
             self._sample()
-
-
-@contextmanager
-def shared_metrics() -> Iterator[None]:
-    """Let the processes that are started meanwhile add up to one page, in a fresh folder of their own.
-
-    Where the environment names a folder already it stays, and whoever named it empties it.
-    """
-    if FOLDER_VARIABLE in os.environ:
-        yield
-        return
-    with TemporaryDirectory(prefix="download-lambda-metrics-") as folder:
-        os.environ[FOLDER_VARIABLE] = folder
-        try:
-            yield
-        finally:
-            del os.environ[FOLDER_VARIABLE]
-
-
-def resident_bytes() -> float:
-    """Memory of this process, 0 where the system does not say."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0.0
-    return float(pages * os.sysconf("SC_PAGE_SIZE"))
-
-
-def _processes(folder: str) -> set[int]:
-    """The processes that have gauges in the folder."""
-    names = [path.name for path in Path(folder).glob("gauge_live*.db")]
-    return {int(found[1]) for name in names if (found := _PROCESS.search(name))}
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

@@ -6,7 +6,8 @@ from application import __version__
 from application.telemetry.emf import write_metrics
 from application.telemetry.facts import RequestFacts
 from application.telemetry.logs import log_request
-from application.telemetry.metrics import Metrics, Sampler, resident_bytes
+from application.telemetry.memory import resident_bytes
+from application.telemetry.metrics import Metrics, Sampler
 
 PROMETHEUS, EMF = "prometheus", "emf"
 

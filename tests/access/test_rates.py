@@ -42,6 +42,13 @@ def test_a_window_that_has_passed_gives_the_whole_limit_again() -> None:
     assert [hit(limiter).is_allowed for _ in range(3)] == [True, True, False]
 
 
+@given(now=st.floats(0, 1e10))
+def test_a_window_that_begins_lasts_no_longer_than_it_is(now: float) -> None:
+    limiter = RateLimiter(parse_rates("2/hour"), clock=lambda: now)
+    assert hit(limiter).quotas[0].reset_seconds == 3600
+    limiter.close()
+
+
 def test_what_a_short_limit_refuses_is_not_counted_by_a_longer_one() -> None:
     limiter = open_limiter("100/day;2/hour", "memory")
     verdicts = [hit(limiter) for _ in range(4)]

@@ -1,4 +1,4 @@
-"""Codings by Accept-Encoding, and compressors whose output does not depend on how their input is cut."""
+"""Compressors whose output does not depend on how their input is cut."""
 
 import gzip
 import itertools
@@ -8,44 +8,12 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from application.errors import CodingUnacceptable
-from application.formats.compression import BLOCK_BYTES, Compressor, choose_coding
+from application.formats.compression import BLOCK_BYTES, Compressor
 
 READERS = {
     "gzip": gzip.decompress,
     "zstd": lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data),
 }
-
-
-@pytest.mark.parametrize(
-    ("header", "coding"),
-    [
-        (None, "identity"),
-        ("", "identity"),
-        ("gzip", "gzip"),
-        ("x-gzip", "gzip"),
-        ("GZip , deflate", "gzip"),
-        ("gzip, deflate, br, zstd", "zstd"),
-        ("*", "zstd"),
-        ("gzip;q=1.0, zstd;q=0.5", "gzip"),
-        ("gzip;q=0, *", "zstd"),
-        ("gzip;q=0", "identity"),
-        ("br, deflate", "identity"),
-        ("identity", "identity"),
-        ("identity, gzip;q=0.5", "identity"),
-        ("identity;q=0.5, gzip", "gzip"),
-        ("*;q=0, gzip", "gzip"),
-        ("gzip;q=nonsense", "gzip"),
-    ],
-)
-def test_the_client_chooses_the_coding(header: str | None, coding: str) -> None:
-    assert choose_coding(header) == coding
-
-
-@pytest.mark.parametrize("header", ["identity;q=0", "*;q=0", "br, *;q=0", "identity;q=0, br"])
-def test_a_client_that_refuses_every_coding_is_told(header: str) -> None:
-    with pytest.raises(CodingUnacceptable, match="gzip"):
-        choose_coding(header)
 
 
 @pytest.mark.parametrize("coding", READERS)

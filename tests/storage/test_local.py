@@ -205,6 +205,15 @@ def test_a_release_can_be_swapped_by_its_link(tmp_path: Path) -> None:
         storage.read(old, 0, 3)
 
 
+def test_a_link_to_a_folder_that_it_is_in_is_no_level_below(storage: Storage, folder: Path) -> None:
+    (folder / "parts" / "self").symlink_to(folder / "parts")
+    (folder / "parts" / "root").symlink_to(folder)
+    (folder / "parts" / "other").symlink_to(folder / "partsX")
+    (folder / "partsX" / "back").symlink_to(folder / "parts")
+    assert storage.level("parts/").folders == ("parts/other/",)
+    assert storage.level("parts/other/").folders == ()
+
+
 def test_a_level_is_what_lies_directly_in_a_folder(storage: Storage, folder: Path, tmp_path: Path) -> None:
     (folder / ".hidden").mkdir()
     (folder / "out").symlink_to(tmp_path)

@@ -14,10 +14,10 @@ from application.api.dependencies import (
     RequestedManifest,
 )
 from application.api.disconnect import unless_gone
-from application.api.responses import shown_filters
 from application.client.contract import MANIFEST
 from application.downloads.conditions import Validators
 from application.downloads.manifest import make_manifest, manifest_e_tag
+from application.query.shown import shown_filters
 from application.telemetry.facts import facts_of
 
 if TYPE_CHECKING:

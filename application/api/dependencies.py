@@ -10,7 +10,6 @@ from starlette.requests import Request
 
 from application.api.negotiation import choose_coding
 from application.api.state import settings_of
-from application.downloads.conditions import Conditions
 from application.downloads.limits import Limits
 from application.errors import ParameterProblem, QueryInvalid
 from application.lifespan import Lifespan
@@ -18,6 +17,7 @@ from application.service import Service
 from application.telemetry.facts import facts_of
 
 if TYPE_CHECKING:
+    from application.downloads.conditions import Conditions
     from application.downloads.plan import Plan
     from application.downloads.plan import Request as DownloadRequest
 
@@ -103,12 +103,14 @@ def answer_limits(request: Request, deadline: LambdaDeadline) -> Limits | None:
     return Limits(settings.response_max_bytes or None, deadline)
 
 
-def conditions(request: Request) -> Conditions:
+def conditions(request: Request) -> "Conditions":
     """What the client makes its request depend on, from all field lines of each name."""
+    from application.downloads.conditions import Conditions
+
     return Conditions.parse(request.headers.getlist)
 
 
-RequestedConditions = Annotated[Conditions, Depends(conditions)]
+RequestedConditions = Annotated["Conditions", Depends(conditions)]
 AnswerLimits = Annotated[Limits | None, Depends(answer_limits)]
 RequestedDownload = Annotated["DownloadRequest", Depends(download_request)]
 CurrentLifespan = Annotated[Lifespan, Depends(lifespan)]

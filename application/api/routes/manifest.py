@@ -15,8 +15,6 @@ from application.api.dependencies import (
 )
 from application.api.disconnect import unless_gone
 from application.client.contract import MANIFEST
-from application.downloads.conditions import Validators
-from application.downloads.manifest import make_manifest, manifest_e_tag
 from application.query.shown import shown_filters
 from application.telemetry.facts import facts_of
 
@@ -38,24 +36,33 @@ async def manifest(
     """What a download is, by `format` and the download's own parameters: ETag, rows, bytes, SHA-256."""
     facts, max_age = facts_of(request.scope), current.settings.cache_max_age
     facts.format, facts.filters = planned.format.extension, shown_filters(planned.query)
+    # What only a download needs would hold up the start.
+    from application.downloads.conditions import Validators
+    from application.downloads.manifest import make_manifest, manifest_e_tag
+
     validators = Validators(manifest_e_tag(planned), planned.dataset.last_modified)
     if conditions.is_not_modified(validators):
-        headers = _manifest_headers(planned, max_age)
+        headers = _manifest_headers(planned, manifest_e_tag(planned), max_age)
         return Response(status_code=304, headers=headers, media_type="application/json")
     if request.method == "HEAD":
-        response = Response(headers=_manifest_headers(planned, max_age), media_type="application/json")
+        response = Response(
+            headers=_manifest_headers(planned, manifest_e_tag(planned), max_age),
+            media_type="application/json",
+        )
         # Nothing was made, so nobody knows it.
         del response.headers["content-length"]
         return response
     made = await unless_gone(make_manifest(current.downloads, requested, planned), request.receive)
     if made is None:
         return Response()  # to nobody
-    return JSONResponse(made.to_json(), headers=_manifest_headers(made.plan, max_age))
+    return JSONResponse(
+        made.to_json(), headers=_manifest_headers(made.plan, manifest_e_tag(made.plan), max_age)
+    )
 
 
-def _manifest_headers(plan: "Plan", max_age: int) -> dict[str, str]:
+def _manifest_headers(plan: "Plan", e_tag: str, max_age: int) -> dict[str, str]:
     return {
-        "ETag": f'"{manifest_e_tag(plan)}"',
+        "ETag": f'"{e_tag}"',
         "Last-Modified": format_datetime(plan.dataset.last_modified, usegmt=True),
         "Cache-Control": f"public, max-age={max_age}",
     }

@@ -8,10 +8,12 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from application import __version__
+from application.api.connections import Connections
 from application.api.dependencies import observed
 from application.api.middleware.access import AccessMiddleware
 from application.api.middleware.access_log import AccessLogMiddleware
 from application.api.middleware.client import ClientMiddleware
+from application.api.middleware.connection import ConnectionMiddleware
 from application.api.middleware.cors import SettingsCORSMiddleware
 from application.api.middleware.failures import FailureMiddleware
 from application.api.middleware.request_id import RequestIdMiddleware
@@ -38,12 +40,19 @@ NO_TELEMETRY: TelemetryConfig = {
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application with these settings, or with the environment's, read when it starts."""
     life = Lifespan(settings)
+    connections = Connections()
+
+    def drain() -> None:
+        life.drain()
+        # The server itself may wait for its clients without end.
+        connections.break_off_after(life.settings.grace_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         life.start()
+        connections.start()
         try:
-            with before_terminating(life.drain):
+            with before_terminating(drain):
                 yield
         finally:
             life.stop()
@@ -71,6 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(AccessLogMiddleware, lifespan=life)
     app.add_middleware(TracingMiddleware)
     app.add_middleware(ClientMiddleware)
+    app.add_middleware(ConnectionMiddleware, connections=connections)
     app.add_middleware(SettingsMiddleware, lifespan=life)
     app.add_middleware(RequestIdMiddleware)
     for router in ROUTERS:

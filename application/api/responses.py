@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from base64 import b64encode
 from contextlib import nullcontext
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from application.api.disconnect import unless_gone
 from application.downloads.answer import Answer, Kind
 from application.downloads.limits import Limits
-from application.errors import ClientStalled
 from application.formats.compression import IDENTITY
 from application.query.shown import shown_filters
 from application.telemetry.facts import facts_of
@@ -37,7 +35,7 @@ class DownloadResponse(Response):
     """Answers one request for a plan; a failure after the headers breaks the connection.
 
     ``limits`` makes every result whole before its headers, for places where an abort cannot be seen.
-    ``max_age`` and ``stall_seconds`` are seconds: for which caches keep it, and a client may take nothing.
+    ``max_age`` is the seconds for which caches keep it.
     """
 
     def __init__(
@@ -50,7 +48,6 @@ class DownloadResponse(Response):
         limits: Limits | None,
         redirects: Redirects,
         max_age: int,
-        stall_seconds: float,
     ) -> None:
         super().__init__()
         self._downloads = downloads
@@ -60,7 +57,6 @@ class DownloadResponse(Response):
         self._limits = limits
         self._redirects = redirects
         self._max_age = max_age
-        self._stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         facts = facts_of(scope)
@@ -101,18 +97,10 @@ class DownloadResponse(Response):
         facts.rows = content.rows if is_whole else None
         await self._start(send, 200 if is_whole else 206, answer.plan, _known(answer))
         while body := await content.read(PIECE_BYTES):
-            await self._send(send, {"type": "http.response.body", "body": body, "more_body": True})
+            await send({"type": "http.response.body", "body": body, "more_body": True})
         content.close()
         facts.rows = content.rows if is_whole else None
-        await self._send(send, {"type": "http.response.body", "body": b""})
-
-    async def _send(self, send: Send, message: Message) -> None:
-        """Send, or give up on a client that takes nothing for too long."""
-        try:
-            async with asyncio.timeout(self._stall_seconds):
-                await send(message)
-        except TimeoutError:
-            raise ClientStalled("The client took nothing for too long.") from None
+        await send({"type": "http.response.body", "body": b""})
 
     async def _start(self, send: Send, status: int, plan: Plan, known: dict[str, str]) -> None:
         headers = {

@@ -4,10 +4,11 @@ from starlette.types import Scope
 
 from application.access.access import Access
 from application.access.addresses import Client
+from application.api.connections import Connection
 from application.settings import Settings
 
 # Names in `scope["state"]`; the lifespan's own are not in use.
-SETTINGS, ACCESS, CLIENT = "settings", "access", "client"
+SETTINGS, ACCESS, CLIENT, CONNECTION = "settings", "access", "client", "connection"
 
 
 def settings_of(scope: Scope) -> Settings:
@@ -25,4 +26,10 @@ def access_of(scope: Scope) -> Access:
 def client_of(scope: Scope) -> Client:
     """Who sent the request."""
     found: Client = scope["state"][CLIENT]
+    return found
+
+
+def connection_of(scope: Scope) -> Connection:
+    """What carries the request."""
+    found: Connection = scope["state"][CONNECTION]
     return found

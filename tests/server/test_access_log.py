@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from application import __version__
-from application.errors import EngineFailed
+from application.errors import EngineFailed, StorageUnavailable
 from tests.query.limit import add_limit
 from tests.support import tables
-from tests.support.serving import Served, eventually, serving, serving_folder
+from tests.support.serving import BROKEN_OFF, Served, eventually, serving, serving_folder
 
 Asked = Callable[..., dict[str, Any]]
 
@@ -180,7 +180,7 @@ def test_a_client_that_leaves(server: Served, log: Log) -> None:
 def test_a_download_that_breaks_off(folder: Path, server: Served, log: Log) -> None:
     tables.spoil(folder / "large.parquet", first_group=20)
     with (
-        pytest.raises(Exception, match=r"incomplete|peer closed|chunk"),
+        pytest.raises(BROKEN_OFF),
         server.client.stream("GET", "/large.csv") as response,
     ):
         for _ in response.iter_raw():
@@ -190,6 +190,22 @@ def test_a_download_that_breaks_off(folder: Path, server: Served, log: Log) -> N
     assert line["code"] in ("engine-failed", "dataset-invalid")
     assert line["bytes"] > 0
     assert "rows" not in line
+
+
+def test_a_stored_object_that_breaks_off(server: Served, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    def chunks(*_: object) -> Iterator[bytes]:
+        yield bytes(1 << 20)
+        raise StorageUnavailable("planted") from OSError("the cause")
+
+    monkeypatch.setattr(server.lifespan.get().storage, "chunks", chunks)
+    with server.client.stream("GET", "/large.parquet") as response, pytest.raises(BROKEN_OFF):
+        response.read()
+    identity = response.headers["x-request-id"]
+    line = log.request(identity)
+    assert (line["outcome"], line["code"], line["source"]) == ("aborted", "storage-unavailable", "object")
+    (cause,) = [each for each in log.records() if each.get("request_id") == identity and each is not line][:1]
+    assert (cause["level"], cause["code"]) == ("ERROR", "storage-unavailable")
+    assert "OSError: the cause" in cause["traceback"]
 
 
 def test_what_nobody_expected(server: Served, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

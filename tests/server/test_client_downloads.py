@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.support import tables
-from tests.support.serving import Served, eventually, serving_folder
+from tests.support.serving import BROKEN_OFF, Served, eventually, serving_folder
 
 KEYS = ("the-first-key", "the-second-key")
 
@@ -82,6 +82,6 @@ def test_a_download_that_breaks_off_gives_its_place_back(limited: Served) -> Non
     for _ in range(3):
         with limited.client.stream("GET", "/spoilt.csv") as response:
             assert response.status_code == 200
-            with pytest.raises(httpx2.RemoteProtocolError):
+            with pytest.raises(BROKEN_OFF):
                 response.read()
     assert free(limited) == 2

@@ -17,6 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.serving import SECONDS, eventually
 
+# `python -m` these.
+SERVE, UVICORN = ("application", "serve"), ("uvicorn", "application.main:app")
 FOREIGN = ("AWS_", "DATASET_", "OTEL_", "PROMETHEUS_", "LOG_", "METRICS", "SPOOL_")
 
 
@@ -38,7 +40,7 @@ class Running:
 
     def records(self) -> list[dict[str, Any]]:
         """The log, where it is JSON."""
-        return [json.loads(line) for line in list(self.lines)]
+        return [json.loads(line) for line in list(self.lines) if line.startswith("{")]
 
     def requests(self) -> list[dict[str, Any]]:
         """The access lines."""
@@ -73,13 +75,18 @@ def total(found: dict[tuple[str, tuple[tuple[str, str], ...]], float], name: str
 
 
 @contextmanager
-def running(folder: Path, *arguments: str, workers: int = 1, **environment: str) -> Iterator[Running]:
-    """Serve a folder until the block ends; the process is killed if it has not ended by then."""
+def running(
+    folder: Path, *arguments: str, workers: int = 1, command: tuple[str, ...] = SERVE, **environment: str
+) -> Iterator[Running]:
+    """Serve a folder until the block ends; the process is killed if it has not ended by then.
+
+    ``command`` is what serves: ours, or another server of the same application.
+    """
     clean = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     given = {"DATASET_BUCKET": folder.as_uri(), "DATASET_PREFIX": "", "LOG_FORMAT": "json", **environment}
     with subprocess.Popen(
         [
-            *(sys.executable, "-m", "application", "serve", "--port", "0"),
+            *(sys.executable, "-m", *command, "--port", "0"),
             *("--workers", str(workers), *arguments),
         ],
         env={**clean, **given},

@@ -1,5 +1,6 @@
 """A real uvicorn on a free port, in a thread, where a test can see what the service does."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from application.main import create_app
 from application.settings import Settings
 
 SECONDS = 15.0
+# What a client sees of a download that is broken off: a reset, or an end in the middle.
+BROKEN_OFF = (httpx2.ReadError, httpx2.RemoteProtocolError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Served:
 
     url: str
     port: int
+    listener: socket.socket
     lifespan: Lifespan
     client: httpx2.Client
 
@@ -32,13 +36,15 @@ class Served:
 
 
 @contextmanager
-def serving(**settings: Any) -> Iterator[Served]:
-    """Serve with these settings and their defaults until the block ends."""
+def serving(*, parser: str = "auto", loop: str = "auto", **settings: Any) -> Iterator[Served]:
+    """Serve with these settings until the block ends, by one of uvicorn's parsers and loops."""
     app = create_app(Settings(**{"log_level": "ERROR", "duckdb_threads": 2, **settings}))
     server = uvicorn.Server(
         uvicorn.Config(
             app,
             port=0,
+            http=parser,
+            loop=loop,
             log_level="critical",
             log_config=None,
             lifespan="on",
@@ -51,12 +57,13 @@ def serving(**settings: Any) -> Iterator[Served]:
     try:
         eventually(lambda: server.started or not thread.is_alive())
         assert server.started, "the server did not start"
-        port = server.servers[0].sockets[0].getsockname()[1]
+        listener = server.servers[0].sockets[0]
+        port = listener.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
         with httpx2.Client(
             headers={"accept-encoding": "identity"}, base_url=url, timeout=SECONDS, trust_env=False
         ) as client:
-            yield Served(url, port, app.state.lifespan, client)
+            yield Served(url, port, listener, app.state.lifespan, client)
     finally:
         server.should_exit = True
         thread.join(SECONDS)

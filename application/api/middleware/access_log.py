@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.api.problems import problem_code
-from application.api.state import client_of, settings_of
+from application.api.state import client_of, connection_of, settings_of
 from application.lifespan import Lifespan
 from application.telemetry.facts import (
     ABORTED,
@@ -58,10 +58,14 @@ class AccessLogMiddleware:
                 facts.bytes += size
             await send(message)
 
-        settings = settings_of(scope)
+        settings, connection = settings_of(scope), connection_of(scope)
         self._lifespan.observer.begin(settings.metrics)
         try:
             await self.app(scope, watch_leaving, watch)
+            if ended:
+                await connection.flush(settings.client_stall_seconds)
+            if connection.failure:
+                raise connection.failure
         except BaseException as error:
             # A server that stops waits no longer, and cancels.
             stopped = isinstance(error, asyncio.CancelledError)

@@ -5,8 +5,14 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from application.api.problems import INTERNAL, problem_response, request_id
+from application.api.problems import INTERNAL, problem_code, problem_response, request_id
 from application.telemetry import logger
+from application.telemetry.facts import facts_of
+
+# Of these the access line says all that there is.
+UNCAUSED = frozenset({"client-stalled", "stopping"})
+# A production logs why it failed, once for all its readers.
+PRODUCED = frozenset({"made", "joined"})
 
 
 class FailureMiddleware:
@@ -26,11 +32,21 @@ class FailureMiddleware:
         try:
             await self.app(scope, receive, watch)
         except Exception as error:
-            if started or scope["type"] != "http":
+            if scope["type"] != "http":
                 raise
             identity = request_id(Request(scope))
+            if started:
+                if not _is_told(scope, code := problem_code(error)):
+                    found = {"request_id": identity, "code": code}
+                    logger.error("broken off", exc_info=error.__cause__ or error, extra=found)
+                raise
             found = {"request_id": identity, "code": INTERNAL}
             logger.error("unexpected failure", exc_info=error, extra=found)
             detail = "Something went wrong here; quote the request id when you report it."
             response = problem_response(identity, HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL, detail)
             await response(scope, receive, send)
+
+
+def _is_told(scope: Scope, code: str) -> bool:
+    """True where another line says why this response is broken off."""
+    return code in UNCAUSED or (code != INTERNAL and facts_of(scope).source in PRODUCED)

@@ -37,5 +37,4 @@ async def download(
         limits=limits,
         redirects=current.redirects,
         max_age=settings.cache_max_age,
-        stall_seconds=settings.client_stall_seconds,
     )

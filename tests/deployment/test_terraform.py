@@ -1,4 +1,4 @@
-"""What Terraform would say only with AWS's provider, which it downloads: that references lead somewhere."""
+"""That references lead somewhere and settings are the service's: what needs no provider to be seen."""
 
 import json
 import os

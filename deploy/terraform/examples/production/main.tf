@@ -89,11 +89,13 @@ module "service" {
 module "github_deploy" {
   source = "../../modules/github-deploy"
 
-  name               = "download-lambda-production-deploy"
-  oidc_provider_arn  = data.aws_iam_openid_connect_provider.github.arn
-  github_repository  = var.github_repository
-  github_environment = local.environment
-  function_name      = module.service.function_name
-  function_arn       = module.service.function_arn
-  repository_arn     = data.aws_ecr_repository.images.arn
+  name                 = "download-lambda-production-deploy"
+  oidc_provider_arn    = data.aws_iam_openid_connect_provider.github.arn
+  github_repository    = var.github_repository
+  github_owner_id      = var.github_owner_id
+  github_repository_id = var.github_repository_id
+  github_environment   = local.environment
+  function_name        = module.service.function_name
+  function_arn         = module.service.function_arn
+  repository_arn       = data.aws_ecr_repository.images.arn
 }

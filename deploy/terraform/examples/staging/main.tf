@@ -40,12 +40,14 @@ resource "aws_iam_openid_connect_provider" "github" {
 module "github_deploy" {
   source = "../../modules/github-deploy"
 
-  name               = "download-lambda-staging-deploy"
-  oidc_provider_arn  = aws_iam_openid_connect_provider.github.arn
-  github_repository  = var.github_repository
-  github_environment = local.environment
-  function_name      = module.service.function_name
-  function_arn       = module.service.function_arn
-  repository_arn     = module.registry.repository_arn
-  may_push           = true
+  name                 = "download-lambda-staging-deploy"
+  oidc_provider_arn    = aws_iam_openid_connect_provider.github.arn
+  github_repository    = var.github_repository
+  github_owner_id      = var.github_owner_id
+  github_repository_id = var.github_repository_id
+  github_environment   = local.environment
+  function_name        = module.service.function_name
+  function_arn         = module.service.function_arn
+  repository_arn       = module.registry.repository_arn
+  may_push             = true
 }

@@ -18,3 +18,15 @@ variable "github_repository" {
   description = "OWNER/NAME, whose workflows deploy."
   type        = string
 }
+
+variable "github_owner_id" {
+  description = "The owner's number: gh api repos/OWNER/NAME --jq .owner.id; null for a repository that has its name since before 15 July 2026."
+  type        = string
+  default     = null
+}
+
+variable "github_repository_id" {
+  description = "The repository's number: gh api repos/OWNER/NAME --jq .id; null as the owner's."
+  type        = string
+  default     = null
+}

@@ -1,28 +1,4 @@
-# The role that .github/workflows takes in AWS, without a key: GitHub's word (OIDC) for repository and environment.
-
-data "aws_iam_policy_document" "trust" {
-  statement {
-    actions = ["sts:AssumeRoleWithWebIdentity"]
-
-    principals {
-      type        = "Federated"
-      identifiers = [var.oidc_provider_arn]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "token.actions.githubusercontent.com:aud"
-      values   = ["sts.amazonaws.com"]
-    }
-
-    # Jobs of this environment alone, whose protection rules say who and from which branch.
-    condition {
-      test     = "StringEquals"
-      variable = "token.actions.githubusercontent.com:sub"
-      values   = ["repo:${var.github_repository}:environment:${var.github_environment}"]
-    }
-  }
-}
+# The role that .github/workflows takes in AWS, without a key: by GitHub's word (OIDC), which trust.tf judges.
 
 resource "aws_iam_role" "this" {
   name                 = var.name

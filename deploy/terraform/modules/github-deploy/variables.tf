@@ -18,9 +18,52 @@ variable "github_repository" {
   }
 }
 
+variable "github_owner_id" {
+  description = "The owner's number: gh api repos/OWNER/NAME --jq .owner.id; needed where the repository was made, renamed or moved since 15 July 2026."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.github_owner_id == null || can(regex("^[0-9]+$", var.github_owner_id))
+    error_message = "Digits alone."
+  }
+}
+
+variable "github_repository_id" {
+  description = "The repository's number, with the owner's: gh api repos/OWNER/NAME --jq .id."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.github_repository_id == null || can(regex("^[0-9]+$", var.github_repository_id))
+    error_message = "Digits alone."
+  }
+
+  validation {
+    condition     = (var.github_repository_id == null) == (var.github_owner_id == null)
+    error_message = "Give both numbers, github_owner_id and github_repository_id, or none."
+  }
+}
+
 variable "github_environment" {
   description = "The environment in GitHub whose jobs may take the role: staging or production."
   type        = string
+
+  validation {
+    condition     = can(regex("^[\\w.-]+$", var.github_environment))
+    error_message = "Letters, digits, ., _ and - alone: GitHub writes others in another form."
+  }
+}
+
+variable "github_branch" {
+  description = "The branch whose jobs alone may take the role."
+  type        = string
+  default     = "main"
+
+  validation {
+    condition     = can(regex("^[\\w./-]+$", var.github_branch))
+    error_message = "One branch, without * and without refs/heads/."
+  }
 }
 
 variable "function_name" {

@@ -1,5 +1,6 @@
 """One invocation of a function: its event, what Lambda allows it, its response on the way to the client."""
 
+import hashlib
 import queue
 import threading
 import time
@@ -40,15 +41,25 @@ class Answer:
 
     status: int
     headers: dict[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
     ended: Ended
     seconds: float
+
+    @property
+    def content(self) -> tuple[int, str]:
+        """What bodies are compared by: a failure shows two lengths and digests, not megabytes."""
+        return content(self.body)
 
     @property
     def is_short(self) -> bool:
         """True where the length that the headers promised shows that bytes are missing."""
         promised = self.headers.get("content-length")
         return promised is not None and int(promised) != len(self.body)
+
+
+def content(body: bytes) -> tuple[int, str]:
+    """A body's length and its SHA-256."""
+    return len(body), hashlib.sha256(body).hexdigest()
 
 
 @dataclass(slots=True)

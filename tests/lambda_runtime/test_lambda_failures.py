@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from application.client.verify import verify
 from tests.lambda_runtime.conftest import FAST, KEY, SECRET, Bucket, Starter
 from tests.lambda_runtime.endpoints import function_url
 from tests.lambda_runtime.function import Function, Image, function
-from tests.lambda_runtime.invocation import Answer, Ended
+from tests.lambda_runtime.invocation import Answer, Ended, content
 from tests.lambda_runtime.report import Table
 from tests.support import tables
 from tests.support.proxy import Proxy, proxying
@@ -132,9 +131,9 @@ def test_data_replaced_midway_is_read_anew(start: Starter, store: Store, table: 
             store.proxy.release()
             answer = asked.result()
         again = running.invoke("GET", "/rows.csv")
-        table.add("data is replaced midway", answer, is_equal=answer.body == again.body)
-        assert answer.status == 200
-        assert answer.body == again.body
+        table.add("data is replaced midway", answer, is_equal=answer.content == again.content)
+        assert (answer.status, answer.ended) == (200, Ended.WHOLE)
+        assert answer.content == again.content
         assert answer.headers["etag"] == again.headers["etag"]
         assert tables.large(1, seed=2)["text"][5].as_py().encode() in answer.body
 
@@ -192,17 +191,25 @@ def test_a_stop_midway_has_a_status(start: Starter, store: Store, table: Table) 
         assert told(answer, 503, "stopping")
 
 
-def test_a_stop_midway_with_time_left_gives_the_whole(start: Starter, store: Store, table: Table) -> None:
+def test_a_stop_midway_with_time_left_is_answered_as_if_there_were_none(
+    start: Starter, store: Store, table: Table
+) -> None:
     with start(store.settings(GRACE_SECONDS="20", SPOOL_MAX_BYTES="0")) as running:
         whole = running.invoke("GET", "/rows.csv")
         with held_midway(running, store) as asked:
             running.sandbox.send(signal.SIGTERM)
-            time.sleep(0.5)
+            assert eventually(lambda: "Shutting down" in running.log)
             store.proxy.release()
             answer = asked.result()
-        table.add("SIGTERM midway, time left", answer, is_equal=answer.body == whole.body)
+        table.add("SIGTERM midway, time left", answer, is_equal=answer.content == whole.content)
         assert answer.status == 200
-        assert answer.body == whole.body
+        for name in ("etag", "content-length", "repr-digest"):
+            assert answer.headers[name] == whole.headers[name]
+        # The application ends when it has handed over the last byte. Lambda ends the sandbox then, with what
+        # the adapter has still to send: the length that is promised tells that something is missing.
+        assert answer.ended is Ended.CRASHED or not answer.is_short
+        assert answer.is_short or answer.content == whole.content
+        assert answer.content == content(whole.body[: len(answer.body)])
 
 
 def test_a_process_killed_midway_is_a_502(start: Starter, store: Store, table: Table) -> None:
@@ -283,7 +290,7 @@ def test_what_cuts_a_whole_result_while_it_is_sent_shows_in_its_length(
         slow = replace(FAST, burst_bytes=1 << 20, bytes_per_second=8e6)
         after_headers(how)(running)
         answer = running.invoke("GET", "/rows.csv", limits=slow)
-        table.add(case, answer, is_equal=answer.body == whole.body)
+        table.add(case, answer, is_equal=answer.content == whole.content)
         assert answer.status == 200
         assert answer.is_short
         assert answer.headers["content-length"] == str(len(whole.body))

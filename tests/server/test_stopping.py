@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import httpx2
@@ -71,6 +73,40 @@ def test_at_a_stop_a_running_download_finishes_and_new_ones_are_refused(folder: 
         assert body.count(b"\n") == 24 * tables.GROUP_ROWS - 1
         assert body.endswith(b"]\n") or body.endswith(b"]")
         running.wait(SECONDS)
+
+
+def test_at_a_stop_a_result_that_is_made_whole_first_still_comes_whole(tmp_path: Path) -> None:
+    key, secret = "AKIATESTKEY00001", "a-secret-of-the-tests"
+    tables.write(tables.large(24), tmp_path / "bucket" / "large.parquet")
+    with (
+        s3_server(tmp_path, key, secret) as endpoint,
+        proxying(endpoint) as proxy,
+        process(
+            tmp_path,
+            DATASET_BUCKET="bucket",
+            AWS_ENDPOINT_URL=proxy.url,
+            AWS_ACCESS_KEY_ID=key,
+            AWS_SECRET_ACCESS_KEY=secret,
+            WHOLE_RESULTS="true",
+            SPOOL_MAX_BYTES="0",
+        ) as (running, port),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        url = f"http://127.0.0.1:{port}/large.csv"
+        whole = httpx2.get(url, timeout=SECONDS)
+        proxy.hold_after(1 << 20)
+        asked = pool.submit(httpx2.get, url, timeout=2 * SECONDS)
+        try:
+            assert eventually(lambda: not proxy.flowing.is_set())
+            running.send_signal(signal.SIGTERM)
+            assert eventually(lambda: refuses(port))
+        finally:
+            proxy.release()
+        answer = asked.result()
+        assert answer.status_code == 200
+        assert answer.headers["content-length"] == whole.headers["content-length"]
+        assert sha256(answer.content).digest() == sha256(whole.content).digest()
+        assert running.wait(SECONDS) is not None
 
 
 def refuses(port: int) -> bool:

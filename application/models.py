@@ -1,6 +1,7 @@
 """The frozen values that travel between the rooms."""
 
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,28 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Extents:
+    """What a dataset's rows take once they are read, in bytes by column name, from the footers.
+
+    ``vectors`` are the most that the rows take which the engine reads at a time; ``leaves`` are how many
+    columns a column is to the engine (a struct is one for each field); ``groups`` are the row groups of each
+    part, by their rows.
+    """
+
+    groups: tuple[tuple[int, ...], ...] = ()
+    vectors: Mapping[str, int] = field(default_factory=dict)
+    leaves: Mapping[str, int] = field(default_factory=dict)
+
+    def vector_bytes(self, columns: "Iterable[Column]") -> int:
+        """The bytes that one thread needs for these columns."""
+        return sum(self.vectors.get(column.name, 0) for column in columns)
+
+    def leaf_count(self, columns: "Iterable[Column]") -> int:
+        """How many columns these are to the engine."""
+        return sum(self.leaves.get(column.name, 1) for column in columns)
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """A dataset as it stands in storage at one version.
 
@@ -56,6 +79,7 @@ class Dataset:
     e_tag: str
     last_modified: datetime
     is_folder: bool
+    extents: Extents = Extents()
 
     @property
     def size(self) -> int:

@@ -141,6 +141,7 @@ def open_service(
         engine,
         productions,
         threads=settings.duckdb_threads,
+        memory=settings.production_memory,
         folder=settings.spool_dir,
     )
     exports = _exports(settings, storage, store, downloads)

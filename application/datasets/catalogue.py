@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+from application.datasets.extents import joined
 from application.datasets.footer import read_footer
 from application.engine.scan import Engine
 from application.errors import DatasetInvalid, DatasetNotFound
@@ -116,6 +117,7 @@ class Catalogue:
             e_tag=identity.hexdigest(),
             last_modified=max(meta.last_modified for meta in objects),
             is_folder=is_folder,
+            extents=joined(footer.extents for footer in footers),
         )
 
 

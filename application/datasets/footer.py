@@ -8,8 +8,10 @@ from io import BytesIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from application.datasets.counts import check_counts
+from application.datasets.extents import measure
 from application.errors import DatasetInvalid
-from application.models import ObjectMeta
+from application.models import Extents, ObjectMeta
 from application.storage.base import Storage
 
 MAGIC = b"PAR1"
@@ -20,16 +22,17 @@ ARROW_SCHEMA = b"ARROW:schema"
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What a footer tells; ``data_bytes`` are those of all rows together, uncompressed."""
+    """What a footer tells; ``data_bytes`` are those of all rows together, as they are read."""
 
     schema: pa.Schema
     rows: int
     data_bytes: int
     digest: bytes
+    extents: Extents
 
 
 def read_footer(storage: Storage, meta: ObjectMeta) -> Footer:
-    """Read one object's footer in one or two ranges; raises DatasetInvalid where it is no Parquet file."""
+    """Read one object's footer, mostly in one or two ranges; raises DatasetInvalid where it is wrong."""
     if meta.size < 2 * TRAILER:
         raise DatasetInvalid("The stored object is too short to be a Parquet file.")
     tail = storage.read(meta, max(0, meta.size - FIRST_READ), meta.size)
@@ -47,10 +50,9 @@ def read_footer(storage: Storage, meta: ObjectMeta) -> Footer:
         schema = metadata.schema.to_arrow_schema().with_metadata(key_values)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DatasetInvalid("The stored object's Parquet footer cannot be read.") from error
-    groups = range(metadata.num_row_groups)
-    return Footer(
-        schema,
-        metadata.num_rows,
-        sum(metadata.row_group(group).total_byte_size for group in groups),
-        hashlib.sha256(footer).digest(),
+    check_counts(metadata, meta.path.rpartition("/")[2])
+    measured = measure(
+        metadata, schema, footer, lambda start, end: storage.read(meta, start, min(end, meta.size))
     )
+    digest = hashlib.sha256(footer).digest()
+    return Footer(schema, metadata.num_rows, measured.data_bytes, digest, measured.extents)

@@ -12,8 +12,9 @@ from application.downloads.limits import Limits
 from application.downloads.plan import SMALL_BYTES, SMALL_SECONDS, Plan, Request, find_format, make_plan
 from application.downloads.redirects import Redirects
 from application.downloads.stored import StoredObject
-from application.engine.scan import VECTOR_ROWS, Engine
-from application.errors import AnswerTooLarge, DatasetChanged
+from application.engine.scan import Engine
+from application.engine.windows import memory_needed
+from application.errors import AnswerTooLarge, DatasetChanged, ResultTooLarge
 from application.production.productions import Productions
 from application.storage.base import Storage
 from application.telemetry.tracing import span
@@ -32,6 +33,7 @@ class Downloads:
         productions: Productions,
         *,
         threads: int,
+        memory: int,
         folder: Path | None,
     ) -> None:
         self._storage = storage
@@ -39,6 +41,7 @@ class Downloads:
         self._engine = engine
         self._productions = productions
         self._threads = threads
+        self._memory = memory
         self._folder = folder
 
     def plan(self, request: Request, *, fresh: bool = False) -> Plan:
@@ -52,14 +55,26 @@ class Downloads:
             return make_plan(request, self._catalogue.get(request.name, fresh=fresh), chosen)
 
     def open(self, plan: Plan) -> Content:
-        """A plan's bytes, which others who ask for the same ETag share; blocks on no I/O."""
+        """A plan's bytes, which others who ask for the same ETag share; blocks on no I/O.
+
+        Raises Stopping, and ResultTooLarge where the rows can never be read here.
+        """
         if plan.is_native:
             dataset, make_room = plan.dataset, self._productions.make_room
             return StoredObject(self._storage, dataset.objects[0], dataset.rows, self._folder, make_room)
-        memory = VECTOR_ROWS * plan.dataset.row_bytes * self._threads
-        return self._productions.join(
-            plan.e_tag, lambda: DownloadJob(plan, self._engine, self._catalogue, memory)
-        )
+        return self._productions.join(plan.e_tag, lambda: self._job(plan))
+
+    def _job(self, plan: Plan) -> DownloadJob:
+        memory = memory_needed(plan.dataset, plan.query, self._threads)
+        if memory > self._memory:
+            vectors = plan.dataset.extents.vectors
+            widest = max(plan.query.columns_read, key=lambda column: vectors.get(column.name, 0))
+            raise ResultTooLarge(
+                f"The rows need {-(-memory >> 20)} MiB to read, and this service has "
+                f"{self._memory >> 20} MiB; column {widest.name!r} needs most: choose others with "
+                f"field=NAME, or leave it out with exclude_field={widest.name}."
+            )
+        return DownloadJob(plan, self._engine, self._catalogue, memory)
 
     def kept(self, plan: Plan) -> Content | None:
         """A plan's bytes if they are whole already; makes nothing."""

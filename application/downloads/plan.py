@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from application import engine
 from application.downloads.conditions import Validators, make_e_tag
 from application.engine.conform import can_be_read_again
+from application.engine.windows import is_numbered
 from application.errors import ColumnUnsupported, FormatUnknown
 from application.formats import FORMATS, Format
 from application.formats.base import release
 from application.formats.compression import CODINGS, IDENTITY
 from application.models import Dataset, Query
 from application.query.parameters import parse
-from application.query.sql import PLACES
 
 # A result that may be small is made before its headers go out, up to this many bytes or seconds.
 SMALL_BYTES = 4 << 20
@@ -101,10 +101,9 @@ def find_format(extension: str) -> Format:
 
 def _check_columns(dataset: Dataset, query: Query, chosen: Format) -> None:
     """Refuse by name what cannot be written exactly, before anything runs."""
-    # A column of the dataset's own that is named like one of these hides the row numbers.
-    is_numbered = not any(column.engine_name.lower() in PLACES for column in dataset.columns)
+    numbered = is_numbered(dataset)
     for column in query.columns:
-        if not column.exact and not (can_be_read_again(column.field.type) and is_numbered):
+        if not column.exact and not (can_be_read_again(column.field.type) and numbered):
             raise ColumnUnsupported(
                 f"Column {column.name!r} holds {column.field.type} values, which cannot be read exactly; "
                 f"leave it out with exclude_field={column.name}."

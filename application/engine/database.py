@@ -11,7 +11,14 @@ from uuid import uuid4
 import duckdb
 import pyarrow as pa
 
-from application.errors import DatasetInvalid, EngineFailed, StorageUnavailable
+from application.errors import (
+    Busy,
+    DatasetInvalid,
+    DownloadError,
+    EngineFailed,
+    ResultTooLarge,
+    StorageUnavailable,
+)
 from application.storage.base import EngineAccess, Storage
 from application.telemetry import logger
 
@@ -51,6 +58,7 @@ class Database:
         self._lock = threading.Lock()
         self._database: duckdb.DuckDBPyConnection | None = None
         self._secret: object = None
+        self._cursors = 0
         self.replacements = 0  # of spoiled databases, for the metrics
 
     def close(self) -> None:
@@ -71,6 +79,8 @@ class Database:
             with self._lock:
                 self._database = None
             raise EngineFailed("The engine failed; the next request gets a new one.") from error
+        with self._lock:
+            self._cursors += 1
         try:
             yield cursor
         except FATAL as error:
@@ -79,15 +89,19 @@ class Database:
         except (duckdb.HTTPException, duckdb.IOException) as error:
             raise StorageUnavailable("The dataset's storage did not answer.") from error
         except duckdb.OutOfMemoryException as error:
-            raise EngineFailed("The query needs more memory than the engine may use.") from error
+            raise self._out_of_memory() from error
         except duckdb.InvalidInputException as error:
             raise DatasetInvalid("The engine cannot read the dataset's data.") from error
         except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
             # A reader raises Arrow's errors for DuckDB's; only its text tells a spoiled database.
+            if "Out of Memory Error" in str(error):
+                raise self._out_of_memory() from error
             if "invalidated" in str(error) or "INTERNAL Error" in str(error):
                 self._discard(database)
             raise EngineFailed("The engine failed while it read the dataset.") from error
         finally:
+            with self._lock:
+                self._cursors -= 1
             cursor.close()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
@@ -135,6 +149,17 @@ class Database:
             f"CREATE OR REPLACE SECRET storage (TYPE s3, {given}, USE_SSL {str(secret.use_ssl).lower()})"
         )
         self._secret = secret
+
+    def _out_of_memory(self) -> DownloadError:
+        """What is too large for the engine alone can never be read; beside others it may be, later."""
+        with self._lock:
+            alone = self._cursors == 1
+        if alone:
+            return ResultTooLarge(
+                "These rows need more memory than the engine may use; choose columns with field=NAME, or "
+                "leave the largest out with exclude_field=NAME."
+            )
+        return Busy("The engine's memory is in use by other downloads; try again later.")
 
     def _discard(self, database: duckdb.DuckDBPyConnection) -> None:
         """Forget a spoiled database; downloads that run on it end by its own errors."""

@@ -1,23 +1,26 @@
 """Scans: the rows of a query, in the file's own Arrow schema, and how the engine sees its columns."""
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 
+import duckdb
 import pyarrow as pa
 
 from application.engine.cancellation import Cancellation
 from application.engine.conform import bounded, conform, holds_exactly, output_schema
 from application.engine.database import Database, literal
 from application.engine.exact import ExactColumns
+from application.engine.windows import VECTOR_ROWS, bands, is_cut, vectors_at_once, windows
 from application.errors import DatasetInvalid, EngineFailed, ProductionCancelled
 from application.models import Column, Dataset, ObjectMeta, Query
 from application.query.sql import to_sql
 from application.storage.base import Storage
 
-VECTOR_ROWS = 2048
 BATCH_BYTES = 4 << 20
-MOST_BATCH_ROWS = 16 * VECTOR_ROWS
+# Of a window, which costs a query for each thousand columns.
+WINDOW_BYTES = 32 << 20
 WILDCARD = re.compile(r"[*?\[]")
 
 
@@ -74,12 +77,9 @@ class Engine:
         StorageUnavailable or DatasetInvalid.
         """
         again = [place for place, column in enumerate(query.columns) if not column.exact]
-        sql, values = to_sql(query, self._relation(dataset.objects), places=bool(again))
-        rows = (
-            max(1, min(MOST_BATCH_ROWS, BATCH_BYTES // max(dataset.row_bytes, 1)) // VECTOR_ROWS)
-            * VECTOR_ROWS
-        )
         schema = output_schema(dataset, query)
+        read = self._by_windows if is_cut(dataset, query) else self._at_once
+        count = 0
         try:
             with (
                 self.database.cursor() as cursor,
@@ -88,13 +88,44 @@ class Engine:
                     ExactColumns(self._storage, dataset, [query.columns[place].name for place in again])
                 ) as exact,
             ):
-                for batch in cursor.execute(sql, values).to_arrow_reader(rows):
+                for batch in read(cursor, dataset, query, bool(again)):
+                    count += batch.num_rows
                     whole = exact.replace(batch, again) if again else batch
                     yield from bounded(conform(whole, schema), BATCH_BYTES)
         except EngineFailed as error:
             if cancellation.is_set:
                 raise ProductionCancelled("The download was cancelled.") from error
             raise
+        if query.has_all_rows(dataset) and count != dataset.rows:
+            raise DatasetInvalid(f"The dataset has {dataset.rows} rows by its footers; {count} came out.")
+
+    def _at_once(
+        self, cursor: duckdb.DuckDBPyConnection, dataset: Dataset, query: Query, places: bool
+    ) -> Iterator[pa.RecordBatch]:
+        sql, values = to_sql(query, self._relation(dataset.objects), places=places)
+        rows = VECTOR_ROWS * vectors_at_once(dataset, query, BATCH_BYTES)
+        yield from cursor.execute(sql, values).to_arrow_reader(rows)
+
+    def _by_windows(
+        self, cursor: duckdb.DuckDBPyConnection, dataset: Dataset, query: Query, places: bool
+    ) -> Iterator[pa.RecordBatch]:
+        """The same by windows of rows, each of them by bands of columns, which are joined by position."""
+        relation = self._relation(dataset.objects)
+        runs = bands(query.columns, dataset.extents)
+        for window in windows(dataset.extents, VECTOR_ROWS * vectors_at_once(dataset, query, WINDOW_BYTES)):
+            columns: list[pa.ChunkedArray] = []
+            for band in runs:
+                sql, values = to_sql(
+                    replace(query, columns=band),
+                    relation,
+                    places=places and band is runs[-1],
+                    window=window,
+                )
+                columns += cursor.execute(sql, values).to_arrow_table().columns
+            if len({len(column) for column in columns}) > 1:
+                raise EngineFailed("Columns of the dataset came with unequal counts of rows.")
+            names = [str(position) for position in range(len(columns))]
+            yield from pa.Table.from_arrays(columns, names=names).combine_chunks().to_batches()
 
     def check(self) -> None:
         """Answer one trivial query, or raise EngineFailed."""

@@ -20,8 +20,15 @@ from application.datasets.catalogue import Catalogue
 from application.engine.cancellation import Cancellation
 from application.engine.database import Database
 from application.engine.scan import Engine
-from application.errors import DownloadError, EngineFailed, ProductionCancelled
-from application.models import Dataset, Query
+from application.errors import (
+    Busy,
+    DatasetInvalid,
+    DownloadError,
+    EngineFailed,
+    ProductionCancelled,
+    ResultTooLarge,
+)
+from application.models import Dataset, Filter, Query
 from application.storage import Storage, open_storage
 from application.storage.base import S3Secret
 
@@ -305,3 +312,46 @@ def test_a_closed_engine_opens_again(open_engine: OpenEngine, storage: Storage) 
     engine.close()
     engine.close()
     assert len(rows(engine, found)) == 3
+
+
+def test_rows_that_did_not_come_out_are_a_failure(open_engine: OpenEngine, storage: Storage) -> None:
+    engine = open_engine(storage)
+    found = replace(dataset(storage, engine, "inside"), rows=4)
+    with pytest.raises(DatasetInvalid, match="4 rows by its footers; 3 came out"):
+        rows(engine, found)
+
+
+def test_what_the_engine_has_no_memory_for_is_too_large_alone_and_busy_beside_others(
+    open_engine: OpenEngine, storage: Storage
+) -> None:
+    engine = open_engine(storage)
+    greedy = "SELECT list(range) FROM range(200_000_000)"
+    with pytest.raises(ResultTooLarge), engine.database.cursor() as cursor:
+        cursor.execute(greedy).fetchall()
+    with engine.database.cursor(), pytest.raises(Busy), engine.database.cursor() as cursor:
+        cursor.execute(greedy).fetchall()
+
+
+def test_thousands_of_columns_are_read_by_windows_as_at_once(
+    open_engine: OpenEngine, root: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 10_000
+    nested = [{"a": n, "b": [str(n)] * (n % 3)} if n % 7 else None for n in range(count)]
+    table = pa.table(
+        {"n": range(count), "t": [f"t{n % 100}" for n in range(count)], "s": nested, "B": [1.5] * count}
+    )
+    for part in range(2):
+        (root / "wide").mkdir(exist_ok=True)
+        pq.write_table(table.slice(5000 * part, 5000), root / f"wide/{part}.parquet", row_group_size=3000)
+    engine = open_engine(storage)
+    found = dataset(storage, engine, "wide")
+    kept = Filter(found.columns[1], "exact", ("t5",))
+    queries = [Query(found.columns), Query(found.columns[::-1], (kept,)), Query(found.columns[2:3])]
+    at_once = [list(engine.batches(found, query, Cancellation())) for query in queries]
+    monkeypatch.setattr("application.engine.windows.MOST_LEAVES", 1)
+    monkeypatch.setattr("application.engine.scan.WINDOW_BYTES", 1)
+    for query, expected in zip(queries, at_once, strict=True):
+        batches = list(engine.batches(found, query, Cancellation()))
+        assert pa.Table.from_batches(batches).equals(pa.Table.from_batches(expected))
+        assert max(batch.num_rows for batch in batches) <= 2048
+    assert pa.Table.from_batches(at_once[0]).column("n").to_pylist() == list(range(count))

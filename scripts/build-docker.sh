@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Build the image, tag it `latest`, with the version and with the commit, and say how to run it.
 # usage: scripts/build-docker.sh [REPOSITORY]      PLATFORM=linux/arm64 for Graviton; PUSH=1 pushes
+#   CACHE=REPOSITORY:TAG takes the layers of earlier builds from there, and leaves its own.
 # With GITHUB_OUTPUT set, as on GitHub's runners, `digest=sha256:…` of what was pushed is written there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -9,6 +10,7 @@ docker buildx version > /dev/null 2>&1 || { echo "docker with its buildx plugin 
 
 repository=${1:-download-lambda}
 platform=${PLATFORM:-linux/amd64}
+[[ $platform =~ ^linux/(amd64|arm64)$ ]] || { echo "PLATFORM is linux/amd64 or linux/arm64, not $platform." >&2; exit 2; }
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' application/__init__.py)
 commit=$(git rev-parse HEAD)
 revision=$commit
@@ -25,6 +27,14 @@ trap 'rm -f "$metadata"' EXIT
 options=(--tag "$repository:$tag")
 # Where tags cannot change there is one image a commit, so only the commit's tag is pushed.
 if [[ -n ${PUSH:-} ]]; then options+=(--push); else options+=(--tag "$repository:$version" --tag "$repository:latest" --load); fi
+if [[ -n ${CACHE:-} ]]; then
+    # The engine's own builder cannot export layers to a registry.
+    docker buildx inspect download-lambda > /dev/null 2>&1 \
+        || docker buildx create --name download-lambda --driver docker-container > /dev/null
+    # As a plain manifest, for ECR takes no other; a cache that cannot be written is no reason to fail.
+    options+=(--builder download-lambda --cache-from "type=registry,ref=$CACHE")
+    options+=(--cache-to "type=registry,ref=$CACHE,mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true")
+fi
 # One image, no index with attestations beside it: Lambda takes no other.
 docker buildx build --platform "$platform" --provenance=false --sbom=false \
     --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \

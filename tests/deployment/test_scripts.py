@@ -313,6 +313,7 @@ def docker(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     for name, body in {
         "docker": """\
             [[ $* != "buildx version" ]] || exit "${BUILDX:-0}"
+            [[ $* != "buildx inspect"* ]] || exit 1
             printf '%s\\n' "$*" >> "$PLAYED/docker-calls"
             while [[ $# -gt 0 ]]; do
                 [[ $1 != --metadata-file ]] || printf '{"containerimage.digest": "sha256:%064d"}' 7 > "$2"
@@ -362,6 +363,52 @@ def test_a_push_tells_the_digest_and_has_the_commits_tag_alone(
     docker("registry/service", PUSH="1", GITHUB_OUTPUT=str(output))
     assert "--tag registry/service:0123456789ab --push ." in (tmp_path / "docker-calls").read_text()
     assert output.read_text() == f"digest=sha256:{7:064d}\n"
+
+
+@pytest.mark.parametrize("platform", ["linux/amd64", "linux/arm64"])
+def test_an_image_is_built_for_the_platform_that_is_named(
+    docker: Callable[..., object], tmp_path: Path, platform: str
+) -> None:
+    docker(PLATFORM=platform)
+    assert f"buildx build --platform {platform} " in (tmp_path / "docker-calls").read_text()
+
+
+def test_without_a_platform_it_is_what_lambda_has_by_default(
+    docker: Callable[..., object], tmp_path: Path
+) -> None:
+    # A variable that GitHub does not have is an empty one.
+    docker(PLATFORM="")
+    assert "--platform linux/amd64 " in (tmp_path / "docker-calls").read_text()
+
+
+@pytest.mark.parametrize("platform", ["arm64", "linux/arm64,linux/amd64", "linux/riscv64"])
+def test_a_platform_that_lambda_does_not_have_is_refused(
+    docker: Callable[..., object], tmp_path: Path, platform: str
+) -> None:
+    done = docker(PLATFORM=platform)
+    assert done.returncode == 2  # type: ignore[attr-defined]
+    assert "linux/amd64 or linux/arm64" in done.stderr  # type: ignore[attr-defined]
+    assert not (tmp_path / "docker-calls").exists()
+
+
+def test_a_build_takes_earlier_layers_and_leaves_its_own_where_it_is_told(
+    docker: Callable[..., object], tmp_path: Path
+) -> None:
+    docker("registry/service", PUSH="1", CACHE="registry/service:cache")
+    made, built = (tmp_path / "docker-calls").read_text().splitlines()
+    assert made == "buildx create --name download-lambda --driver docker-container"
+    assert "--builder download-lambda --cache-from type=registry,ref=registry/service:cache " in built
+    # ECR takes no index in the place of an image.
+    assert "--cache-to type=registry,ref=registry/service:cache,mode=max,image-manifest=true" in built
+
+
+def test_without_a_cache_the_engines_own_builder_builds(
+    docker: Callable[..., object], tmp_path: Path
+) -> None:
+    docker(CACHE="")
+    built = (tmp_path / "docker-calls").read_text().splitlines()[0]
+    assert "--builder" not in built
+    assert "--cache" not in built
 
 
 def test_what_is_not_committed_is_marked_and_never_pushed(

@@ -73,6 +73,7 @@ module "service" {
 
   name                 = "download-lambda-production"
   image_uri            = "${local.repository_url}@${var.image_digest}"
+  architecture         = var.architecture
   dataset_bucket       = var.dataset_bucket
   export_bucket        = true
   cors_allow_origins   = ["*"]

@@ -20,6 +20,7 @@ module "service" {
 
   name               = "download-lambda-staging"
   image_uri          = "${local.repository_url}@${var.image_digest}"
+  architecture       = var.architecture
   dataset_bucket     = var.dataset_bucket
   environment        = "development"
   log_retention_days = 30

@@ -14,3 +14,8 @@ output "github_variables" {
     SIGN_REGION    = local.sign_region
   }
 }
+
+output "platform" {
+  description = "PLATFORM of the repository in GitHub."
+  value       = module.service.platform
+}

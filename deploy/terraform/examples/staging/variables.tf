@@ -14,6 +14,12 @@ variable "image_digest" {
   type        = string
 }
 
+variable "architecture" {
+  description = "x86_64, or arm64 for Graviton; the same in staging and production, which run one image."
+  type        = string
+  default     = "x86_64"
+}
+
 variable "github_repository" {
   description = "OWNER/NAME, whose workflows deploy."
   type        = string

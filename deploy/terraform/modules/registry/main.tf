@@ -8,10 +8,16 @@ data "aws_partition" "this" {}
 
 resource "aws_ecr_repository" "this" {
   #checkov:skip=CKV_AWS_136: AES-256 is on; a key of one's own is a choice, by kms_key_arn
+  #checkov:skip=CKV_AWS_51: a tag that names an image cannot change
   name = var.name
-  # A tag is a commit, for ever.
-  image_tag_mutability = "IMMUTABLE"
+  # A tag is a commit, for ever; but for the layers that the next build begins from (CACHE of scripts/build-docker.sh).
+  image_tag_mutability = "IMMUTABLE_WITH_EXCLUSION"
   force_delete         = false
+
+  image_tag_mutability_exclusion_filter {
+    filter      = "cache"
+    filter_type = "WILDCARD"
+  }
 
   image_scanning_configuration {
     scan_on_push = true
@@ -29,14 +35,14 @@ resource "aws_ecr_lifecycle_policy" "this" {
     rules = [
       {
         rulePriority = 1
-        description  = "Pieces that no tag names"
+        description  = "Pieces that no tag names, and layers of earlier builds"
         selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 7 }
         action       = { type = "expire" }
       },
       {
         rulePriority = 2
-        description  = "As many images as one may roll back to"
-        selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = var.keep_images }
+        description  = "As many images as one may roll back to, and the cache"
+        selection    = { tagStatus = "tagged", tagPatternList = ["*"], countType = "imageCountMoreThan", countNumber = var.keep_images + 1 }
         action       = { type = "expire" }
       },
     ]

@@ -3,8 +3,9 @@ terraform {
 
   required_providers {
     aws = {
-      source  = "hashicorp/aws"
-      version = ">= 6.0, < 7"
+      source = "hashicorp/aws"
+      # Tags that may change beside those that may not came before 6.25.
+      version = ">= 6.25, < 7"
     }
   }
 }

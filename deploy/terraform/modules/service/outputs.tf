@@ -37,3 +37,8 @@ output "role_arn" {
   description = "What the function runs as, for a bucket policy in another account."
   value       = aws_iam_role.function.arn
 }
+
+output "platform" {
+  description = "PLATFORM of the repository in GitHub, and of scripts/build-docker.sh."
+  value       = { x86_64 = "linux/amd64", arm64 = "linux/arm64" }[var.architecture]
+}

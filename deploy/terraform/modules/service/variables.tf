@@ -19,7 +19,7 @@ variable "image_uri" {
 }
 
 variable "architecture" {
-  description = "What the image was built for: x86_64 or arm64 (PLATFORM=linux/arm64 scripts/build-docker.sh)."
+  description = "What the image is built for: x86_64 or arm64; the output `platform` has it as scripts/build-docker.sh wants it."
   type        = string
   default     = "x86_64"
 

@@ -38,8 +38,12 @@ if command == "describe-images":
 if command == "get-function":
     print((folder / "image").read_text())
 if command == "update-function-code":
-    (folder / "image").write_text(image)
-    print("InProgress")
+    # What is published is a version, which nobody asks until the alias leads to it.
+    (folder / ("published" if "--publish" in words else "image")).write_text(image)
+    print("7" if "--publish" in words else "InProgress")
+if command == "update-alias":
+    assert words[words.index("--name") + 1 :][:3] == ["live", "--function-version", "7"]
+    (folder / "image").write_text((folder / "published").read_text())
 """
 
 
@@ -72,8 +76,8 @@ class Lambda:
         names = {name.replace("_", "-").replace("wait-", "wait "): value for name, value in plan.items()}
         (self.folder / "plan").write_text(json.dumps(names))
 
-    def deploy(self, image: str = NEW, *more: str) -> "subprocess.CompletedProcess[str]":
-        return run("deploy-function.sh", "service", image, self.url, "sample", *more, path=str(self.folder))
+    def deploy(self, image: str = NEW, **env: str) -> "subprocess.CompletedProcess[str]":
+        return run("deploy-function.sh", "service", image, self.url, "sample", path=str(self.folder), **env)
 
 
 def run(script: str, *words: str, path: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
@@ -222,6 +226,42 @@ def test_an_image_that_fails_the_smoke_test_gives_way_to_the_old_one(function: L
     # The old one was tried as well.
     assert done.stdout.count("200 /health") == 1
     assert "serves " + OLD + " again" in done.stderr
+
+
+def test_an_alias_is_moved_to_a_version_of_the_image_when_that_is_ready(function: Lambda) -> None:
+    done = function.deploy(ALIAS="live")
+    assert done.returncode == 0, done.stderr
+    assert function.image == NEW
+    assert function.calls == [
+        "get-function",
+        "update-function-code new",
+        "wait function-updated-v2",
+        "wait published-version-active",
+        "update-alias",
+    ]
+    asked = json.loads((function.folder / "calls").read_text().splitlines()[0])
+    assert asked[asked.index("--qualifier") + 1] == "live"
+
+
+def test_an_alias_is_moved_back_from_an_image_that_fails_the_smoke_test(function: Lambda) -> None:
+    function.broken = {NEW}
+    done = function.deploy(ALIAS="live")
+    assert done.returncode == 1, done.stderr
+    assert function.image == OLD
+    assert [call for call in function.calls if "update" in call and "wait" not in call] == [
+        "update-function-code new",
+        "update-alias",
+        "update-function-code old",
+        "update-alias",
+    ]
+
+
+@pytest.mark.parametrize("step", ["update_function_code", "wait_published_version_active"])
+def test_an_alias_stays_where_the_new_version_never_gets_ready(function: Lambda, step: str) -> None:
+    function.fail(**{step: "always"})
+    assert function.deploy(ALIAS="live").returncode == 3
+    assert function.image == OLD
+    assert "update-alias" not in function.calls
 
 
 def test_an_image_that_lambda_refuses_leaves_the_old_one(function: Lambda) -> None:

@@ -254,14 +254,58 @@ def test_exports_are_told_of_only_where_there_is_a_bucket(evaluate: Evaluate) ->
         {"url_auth_type": "PUBLIC"},
         {"cdn_aliases": ["files.example.org"]},
         {"settings": {"AWS_REGION": "eu-west-1"}},
+        {"settings": {"DATASET_REGION": "eu-west-1"}},
+        {"dataset_region": "London"},
+        {"reserved_concurrency": -2},
+        {"reserved_concurrency": 1.5},
+        {"provisioned_concurrency": -1},
+        {"provisioned_concurrency": 6, "reserved_concurrency": 5},
     ],
-    ids=lambda wrong: next(iter(wrong)),
+    ids=str,
 )
 def test_what_cannot_work_is_refused_before_anything_is_made(
     evaluate: Evaluate, wrong: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError, match="Invalid value for variable"):
         evaluate("local.settings", **wrong)
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"RATE_LIMIT": "60/minute"},
+        {"RATE_LIMIT": "60/minute", "RATE_LIMIT_STORAGE": "memory"},
+        {"RATE_LIMIT": "60/minute", "RATE_LIMIT_STORAGE": ""},
+        {"CLIENT_DOWNLOADS": "4"},
+    ],
+    ids=str,
+)
+def test_a_limit_that_cannot_limit_on_lambda_is_refused_and_another_way_told(
+    evaluate: Evaluate, limit: dict[str, str]
+) -> None:
+    with pytest.raises(ValueError, match="Invalid value for variable") as refused:
+        evaluate("local.settings", settings=limit)
+    said = " ".join(str(refused.value).split())
+    assert "cannot limit on Lambda" in said
+    assert "cdn_web_acl_arn" in said
+    assert "reserved_concurrency" in said
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"RATE_LIMIT": "60/minute", "RATE_LIMIT_STORAGE": "rediss://:secret@redis.example.org:6379/0"},
+        {"RATE_LIMIT": "60/minute", "RATE_LIMIT_STORAGE": "redis://redis.example.org"},
+        {"RATE_LIMIT_STORAGE": "memory"},
+        {"RATE_LIMIT": ""},
+        {"CLIENT_DOWNLOADS": "0"},
+    ],
+    ids=str,
+)
+def test_a_limit_that_all_processes_share_is_taken(evaluate: Evaluate, limit: dict[str, str]) -> None:
+    given = evaluate("local.settings", settings=limit)
+    assert limit.items() <= given.items()
+    Settings(**{name.lower(): value for name, value in given.items() if value})
 
 
 def test_an_event_that_waited_too_long_is_dropped_as_the_next_client_begins_anew() -> None:

@@ -71,20 +71,22 @@ resource "aws_kms_key" "alarms" {
 module "service" {
   source = "../../modules/service"
 
-  name                 = "download-lambda-production"
-  image_uri            = "${local.repository_url}@${var.image_digest}"
-  architecture         = var.architecture
-  dataset_bucket       = var.dataset_bucket
-  export_bucket        = true
-  cors_allow_origins   = ["*"]
-  reserved_concurrency = 100
-  ephemeral_storage_mb = 8192
-  tracing              = true
-  url_auth_type        = "AWS_IAM"
-  cdn                  = true
-  cdn_aliases          = var.cdn_aliases
-  cdn_certificate_arn  = var.cdn_certificate_arn
-  alarm_topic_arns     = [aws_sns_topic.alarms.arn]
+  name                    = "download-lambda-production"
+  image_uri               = "${local.repository_url}@${var.image_digest}"
+  architecture            = var.architecture
+  dataset_bucket          = var.dataset_bucket
+  dataset_region          = var.dataset_region
+  export_bucket           = true
+  cors_allow_origins      = ["*"]
+  reserved_concurrency    = var.reserved_concurrency
+  provisioned_concurrency = var.provisioned_concurrency
+  ephemeral_storage_mb    = 8192
+  tracing                 = true
+  url_auth_type           = "AWS_IAM"
+  cdn                     = true
+  cdn_aliases             = var.cdn_aliases
+  cdn_certificate_arn     = var.cdn_certificate_arn
+  alarm_topic_arns        = [aws_sns_topic.alarms.arn]
 }
 
 module "github_deploy" {
@@ -98,5 +100,6 @@ module "github_deploy" {
   github_environment   = local.environment
   function_name        = module.service.function_name
   function_arn         = module.service.function_arn
+  function_alias       = module.service.function_alias
   repository_arn       = data.aws_ecr_repository.images.arn
 }

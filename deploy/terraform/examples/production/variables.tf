@@ -9,9 +9,27 @@ variable "dataset_bucket" {
   type        = string
 }
 
+variable "dataset_region" {
+  description = "The bucket's region, where it is another."
+  type        = string
+  default     = null
+}
+
 variable "image_digest" {
   description = "The first image: sha256:…, as PUSH=1 scripts/build-docker.sh says."
   type        = string
+}
+
+variable "reserved_concurrency" {
+  description = "How many requests run at once at most, such as 100; -1 for the account's limit, all that a new account accepts."
+  type        = number
+  default     = -1
+}
+
+variable "provisioned_concurrency" {
+  description = "How many environments wait ready; 0 for none, all that a new account accepts."
+  type        = number
+  default     = 0
 }
 
 variable "architecture" {

@@ -22,6 +22,7 @@ module "service" {
   image_uri          = "${local.repository_url}@${var.image_digest}"
   architecture       = var.architecture
   dataset_bucket     = var.dataset_bucket
+  dataset_region     = var.dataset_region
   environment        = "development"
   log_retention_days = 30
   export_bucket      = true
@@ -49,6 +50,7 @@ module "github_deploy" {
   github_environment   = local.environment
   function_name        = module.service.function_name
   function_arn         = module.service.function_arn
+  function_alias       = module.service.function_alias
   repository_arn       = module.registry.repository_arn
   may_push             = true
 }

@@ -10,6 +10,7 @@ output "github_variables" {
     AWS_ROLE_ARN   = module.github_deploy.role_arn
     ECR_REPOSITORY = local.repository_url
     FUNCTION_NAME  = module.service.function_name
+    FUNCTION_ALIAS = module.service.function_alias
     FUNCTION_URL   = module.service.function_url
     SIGN_REGION    = local.sign_region
   }

@@ -9,6 +9,12 @@ variable "dataset_bucket" {
   type        = string
 }
 
+variable "dataset_region" {
+  description = "The bucket's region, where it is another."
+  type        = string
+  default     = null
+}
+
 variable "image_digest" {
   description = "The first image: sha256:…, as PUSH=1 scripts/build-docker.sh says."
   type        = string

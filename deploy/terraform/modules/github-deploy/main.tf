@@ -7,6 +7,12 @@ resource "aws_iam_role" "this" {
   max_session_duration = 3600
 }
 
+locals {
+  has_alias = var.function_alias != ""
+  # With an alias its URL and its versions are asked for by names of their own.
+  function_arns = local.has_alias ? [var.function_arn, "${var.function_arn}:*"] : [var.function_arn]
+}
+
 data "aws_iam_policy_document" "deploy" {
   statement {
     sid = "GiveTheFunctionAnImage"
@@ -15,7 +21,17 @@ data "aws_iam_policy_document" "deploy" {
       "lambda:GetFunctionConfiguration",
       "lambda:UpdateFunctionCode",
     ]
-    resources = [var.function_arn]
+    resources = local.function_arns
+  }
+
+  dynamic "statement" {
+    for_each = local.has_alias ? [1] : []
+
+    content {
+      sid       = "MoveTheAlias"
+      actions   = ["lambda:PublishVersion", "lambda:UpdateAlias"]
+      resources = [var.function_arn, "${var.function_arn}:${var.function_alias}"]
+    }
   }
 
   statement {
@@ -32,13 +48,13 @@ data "aws_iam_policy_document" "deploy" {
   statement {
     sid       = "AskTheFunctionUrl"
     actions   = ["lambda:InvokeFunctionUrl"]
-    resources = [var.function_arn]
+    resources = local.function_arns
   }
 
   statement {
     sid       = "AskTheFunctionThroughItsUrlAlone"
     actions   = ["lambda:InvokeFunction"]
-    resources = [var.function_arn]
+    resources = local.function_arns
 
     condition {
       test     = "Bool"

@@ -76,6 +76,12 @@ variable "function_arn" {
   type        = string
 }
 
+variable "function_alias" {
+  description = "The alias that a deployment moves; empty for none."
+  type        = string
+  default     = ""
+}
+
 variable "repository_arn" {
   description = "The images' repository."
   type        = string

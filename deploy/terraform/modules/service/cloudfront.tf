@@ -16,6 +16,7 @@ resource "aws_lambda_permission" "cdn_url" {
   statement_id           = "CloudFrontAsksTheUrl"
   action                 = "lambda:InvokeFunctionUrl"
   function_name          = aws_lambda_function.this.function_name
+  qualifier              = local.alias
   principal              = "cloudfront.amazonaws.com"
   source_arn             = aws_cloudfront_distribution.this[0].arn
   function_url_auth_type = "AWS_IAM"
@@ -27,6 +28,7 @@ resource "aws_lambda_permission" "cdn_function" {
   statement_id             = "CloudFrontAsksThroughTheUrl"
   action                   = "lambda:InvokeFunction"
   function_name            = aws_lambda_function.this.function_name
+  qualifier                = local.alias
   principal                = "cloudfront.amazonaws.com"
   source_arn               = aws_cloudfront_distribution.this[0].arn
   invoked_via_function_url = true
@@ -162,6 +164,8 @@ resource "aws_cloudfront_distribution" "this" {
     origin_id                = "function"
     domain_name              = trimsuffix(trimprefix(aws_lambda_function_url.this.function_url, "https://"), "/")
     origin_access_control_id = local.is_public ? null : aws_cloudfront_origin_access_control.this[0].id
+    # Where the first byte is late CloudFront asks again, three times unless told: three invocations make what one cannot.
+    connection_attempts = 1
 
     custom_origin_config {
       http_port              = 80

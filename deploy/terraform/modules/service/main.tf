@@ -18,6 +18,7 @@ resource "aws_lambda_function" "this" {
   package_type  = "Image"
   image_uri     = var.image_uri
   architectures = [var.architecture]
+  publish       = local.is_provisioned
 
   timeout                        = var.timeout_seconds
   memory_size                    = var.memory_mb

@@ -8,6 +8,11 @@ output "function_arn" {
   value       = aws_lambda_function.this.arn
 }
 
+output "function_alias" {
+  description = "FUNCTION_ALIAS of the environment in GitHub, which deployments move; empty without provisioned_concurrency."
+  value       = local.is_provisioned ? local.alias : ""
+}
+
 output "function_url" {
   description = "FUNCTION_URL of the environment in GitHub; where clients ask when there is no CDN."
   value       = aws_lambda_function_url.this.function_url

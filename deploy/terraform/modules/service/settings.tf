@@ -24,6 +24,7 @@ locals {
       SPOOL_MAX_RESULT    = tostring(floor(var.ephemeral_storage_mb * 0.45) * local.mebibyte)
       SPOOL_MAX_BYTES     = tostring(floor(var.ephemeral_storage_mb * 0.2) * local.mebibyte)
     },
+    var.dataset_region == null ? {} : { DATASET_REGION = var.dataset_region },
     var.export_bucket ? { EXPORT_BUCKET = local.export_bucket } : {},
     var.settings,
   )

@@ -23,6 +23,7 @@ locals {
 resource "aws_lambda_function_url" "this" {
   #checkov:skip=CKV_AWS_258: open data is public; with AWS_IAM, CloudFront and those who sign have access alone
   function_name      = aws_lambda_function.this.function_name
+  qualifier          = local.alias
   authorization_type = var.url_auth_type
   invoke_mode        = "RESPONSE_STREAM"
 
@@ -48,6 +49,7 @@ resource "aws_lambda_permission" "public_url" {
   statement_id           = "EverybodyAsksTheUrl"
   action                 = "lambda:InvokeFunctionUrl"
   function_name          = aws_lambda_function.this.function_name
+  qualifier              = local.alias
   principal              = "*"
   function_url_auth_type = "NONE"
 }
@@ -59,6 +61,7 @@ resource "aws_lambda_permission" "public_function" {
   statement_id             = "EverybodyAsksThroughTheUrl"
   action                   = "lambda:InvokeFunction"
   function_name            = aws_lambda_function.this.function_name
+  qualifier                = local.alias
   principal                = "*"
   invoked_via_function_url = true
 }

@@ -46,6 +46,17 @@ variable "dataset_prefix" {
   default     = "dataset"
 }
 
+variable "dataset_region" {
+  description = "DATASET_REGION: the bucket's region, where it is not the function's. What is read then crosses regions, which costs time and money."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.dataset_region == null || can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.dataset_region))
+    error_message = "A region such as eu-west-1; null where it is the function's."
+  }
+}
+
 variable "environment" {
   description = "ENVIRONMENT: production, or development to show the API's own pages."
   type        = string
@@ -58,8 +69,21 @@ variable "settings" {
   default     = {}
 
   validation {
-    condition     = length(setintersection(keys(var.settings), ["AWS_REGION", "AWS_PROFILE", "CORS_ALLOW_ORIGINS", "EXPORT_BUCKET"])) == 0
+    condition = length(setintersection(keys(var.settings), [
+      "AWS_REGION", "AWS_PROFILE", "CORS_ALLOW_ORIGINS", "DATASET_BUCKET", "DATASET_PREFIX", "DATASET_REGION", "EXPORT_BUCKET",
+    ])) == 0
     error_message = "AWS_REGION is Lambda's own, AWS_PROFILE has no place here, and the others are variables of this module."
+  }
+
+  # Each environment of the function is a process of its own, which has one request at a time.
+  validation {
+    condition     = lookup(var.settings, "RATE_LIMIT", "") == "" || can(regex("^rediss?://", lookup(var.settings, "RATE_LIMIT_STORAGE", "")))
+    error_message = "RATE_LIMIT cannot limit on Lambda while each process counts for itself: give RATE_LIMIT_STORAGE a Redis (rediss://…) that can be reached without a VPC, or limit by a rule of cdn_web_acl_arn or by reserved_concurrency."
+  }
+
+  validation {
+    condition     = contains(["", "0"], lookup(var.settings, "CLIENT_DOWNLOADS", ""))
+    error_message = "CLIENT_DOWNLOADS cannot limit on Lambda, where a process has one request at a time: limit by a rule of cdn_web_acl_arn or by reserved_concurrency."
   }
 }
 
@@ -97,9 +121,30 @@ variable "ephemeral_storage_mb" {
 }
 
 variable "reserved_concurrency" {
-  description = "How many requests run at once at most, and are kept for this function; -1 for the account's limit."
+  description = "How many requests run at once at most, and are kept for this function; -1 for the account's limit. 10 of that limit must stay unreserved, and a new account's is 10: it accepts -1 alone."
   type        = number
   default     = -1
+
+  validation {
+    condition     = var.reserved_concurrency >= -1 && floor(var.reserved_concurrency) == var.reserved_concurrency
+    error_message = "A whole number, or -1 for the account's limit; 0 stops the function."
+  }
+}
+
+variable "provisioned_concurrency" {
+  description = "How many environments wait ready, at a price, so that no request of them starts cold; 0 for none. More than 0 puts the URL on an alias."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.provisioned_concurrency >= 0 && floor(var.provisioned_concurrency) == var.provisioned_concurrency
+    error_message = "A whole number."
+  }
+
+  validation {
+    condition     = var.reserved_concurrency == -1 || var.provisioned_concurrency <= var.reserved_concurrency
+    error_message = "At most reserved_concurrency."
+  }
 }
 
 variable "tracing" {

@@ -1,6 +1,8 @@
 """Who may take the role that deploys: judged as AWS does, by the conditions that Terraform writes."""
 
 import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from tests.deployment.terraform import ROOT
 EXAMPLES = ("staging", "production")
 GITHUB = "token.actions.githubusercontent.com"
 NUMBERS = {"github_owner_id": "123456", "github_repository_id": "456789"}
+Trust = Callable[..., list[dict[str, Any]]]
 TRUST = "module.github_deploy.data.aws_iam_policy_document.trust"
 
 
@@ -20,19 +23,26 @@ def environment(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def trust(tmp_path: Path, environment: str, **variables: Any) -> list[dict[str, Any]]:
-    """The conditions under which the role of an example can be taken."""
-    given = {
-        "dataset_bucket": "data",
-        "image_digest": f"sha256:{'a' * 64}",
-        "github_repository": "octo-org/octo-repo",
-    }
-    if environment == "production":
-        given["alarm_email"] = "alarms@example.org"
-    plan = plan_of(tmp_path, ROOT / "examples" / environment, **given | variables)
-    (statement,) = plan.resources[TRUST]["statement"]
-    assert statement["actions"] == ["sts:AssumeRoleWithWebIdentity"]
-    return list(statement["condition"])
+@pytest.fixture(scope="module")
+def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
+    """The conditions under which an example's role can be taken, with the repository's numbers or without."""
+
+    @cache
+    def trust(environment: str, *, numbers: bool) -> list[dict[str, Any]]:
+        given = {
+            "dataset_bucket": "data",
+            "image_digest": f"sha256:{'a' * 64}",
+            "github_repository": "octo-org/octo-repo",
+        }
+        if environment == "production":
+            given["alarm_email"] = "alarms@example.org"
+        given |= NUMBERS if numbers else {}
+        plan = plan_of(tmp_path_factory.mktemp("plan"), ROOT / "examples" / environment, **given)
+        (statement,) = plan.resources[TRUST]["statement"]
+        assert statement["actions"] == ["sts:AssumeRoleWithWebIdentity"]
+        return list(statement["condition"])
+
+    return trust
 
 
 def accepts(conditions: list[dict[str, Any]], claims: dict[str, str]) -> bool:
@@ -56,17 +66,15 @@ def claims(environment: str, **others: str) -> dict[str, str]:
 
 
 def test_both_forms_of_the_subject_are_accepted_where_the_numbers_are_given(
-    tmp_path: Path, environment: str
+    trust: Trust, environment: str
 ) -> None:
-    found = trust(tmp_path, environment, **NUMBERS)
+    found = trust(environment, numbers=True)
     assert accepts(found, claims(environment))
     assert accepts(found, claims(environment, sub=f"repo:octo-org/octo-repo:environment:{environment}"))
 
 
-def test_without_the_numbers_the_form_without_them_is_accepted_alone(
-    tmp_path: Path, environment: str
-) -> None:
-    found = trust(tmp_path, environment)
+def test_without_the_numbers_the_form_without_them_is_accepted_alone(trust: Trust, environment: str) -> None:
+    found = trust(environment, numbers=False)
     assert accepts(found, claims(environment, sub=f"repo:octo-org/octo-repo:environment:{environment}"))
     assert not accepts(found, claims(environment))
 
@@ -90,9 +98,9 @@ OTHERS = {
 }
 
 
-def test_nobody_else_is_accepted(tmp_path: Path, environment: str) -> None:
-    with_numbers = trust(tmp_path, environment, **NUMBERS)
-    without = trust(tmp_path, environment)
+def test_nobody_else_is_accepted(trust: Trust, environment: str) -> None:
+    with_numbers = trust(environment, numbers=True)
+    without = trust(environment, numbers=False)
     for name, other in OTHERS.items():
         said = claims(environment, **{claim: value.format(environment) for claim, value in other.items()})
         assert not accepts(with_numbers, said), name
@@ -100,9 +108,9 @@ def test_nobody_else_is_accepted(tmp_path: Path, environment: str) -> None:
             assert not accepts(without, said), name
 
 
-def test_the_role_of_one_environment_is_not_the_others(tmp_path: Path) -> None:
-    assert not accepts(trust(tmp_path, "production", **NUMBERS), claims("staging"))
-    assert not accepts(trust(tmp_path, "staging", **NUMBERS), claims("production"))
+def test_the_role_of_one_environment_is_not_the_others(trust: Trust) -> None:
+    assert not accepts(trust("production", numbers=True), claims("staging"))
+    assert not accepts(trust("staging", numbers=True), claims("production"))
 
 
 @pytest.mark.parametrize(

@@ -106,9 +106,11 @@ def open_service(
     # The engine and what writes the formats take longer to import than all else (docs/performance.md).
     from application.datasets.catalogue import Catalogue
     from application.downloads.downloads import Downloads
+    from application.downloads.plan import Carriage
     from application.downloads.redirects import Redirects
     from application.engine.database import Database
     from application.engine.scan import Engine
+    from application.formats.compression import CODINGS
 
     storage, store = storages or open_storages(settings)
     database = Database(
@@ -143,6 +145,7 @@ def open_service(
         threads=settings.duckdb_threads,
         memory=settings.production_memory,
         folder=settings.spool_dir,
+        carriage=Carriage(tuple(CODINGS) if settings.has_codings else (), settings.empty_bodies),
     )
     exports = _exports(settings, storage, store, downloads)
     redirects = Redirects(storage, settings.native_redirect_seconds, exports)

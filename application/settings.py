@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(default=25.0, ge=0)
     native_redirect_seconds: int = Field(default=0, ge=0, le=604800)
     whole_results: bool = Field(default_factory=_on_lambda)
+    empty_bodies: bool = Field(default_factory=lambda: not _on_lambda())
+    codings: Literal["on", "off"] = "on"
     response_max_bytes: int = Field(default_factory=lambda: LAMBDA_BYTES if _on_lambda() else 0, ge=0)
     export_bucket: str | None = None
     export_url_seconds: int = Field(default=3600, ge=1, le=604800)
@@ -110,6 +112,11 @@ class Settings(BaseSettings):
     def cors_origins(self) -> tuple[str, ...]:
         """The origins of CORS_ALLOW_ORIGINS, which separates them by commas."""
         return tuple(part.strip() for part in self.cors_allow_origins.split(",") if part.strip())
+
+    @property
+    def has_codings(self) -> bool:
+        """False where no body is to be coded, whatever a client accepts."""
+        return self.codings == "on"
 
     @property
     def is_lambda(self) -> bool:

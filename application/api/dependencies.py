@@ -12,6 +12,7 @@ from application.api.negotiation import choose_coding
 from application.api.state import settings_of
 from application.downloads.limits import Limits
 from application.errors import ParameterProblem, QueryInvalid
+from application.formats.compression import CODINGS
 from application.lifespan import Lifespan
 from application.service import Service
 from application.telemetry.facts import facts_of
@@ -78,7 +79,8 @@ def download_request(request: Request, dataset: str, extension: str) -> "Downloa
     if extension in FORMATS:
         # One of a bounded set, as metrics need it.
         facts_of(request.scope).format = extension
-    coding = choose_coding(request.headers.get("accept-encoding"))
+    offered = CODINGS if settings_of(request.scope).has_codings else ()
+    coding = choose_coding(request.headers.get("accept-encoding"), offered)
     return DownloadRequest(dataset, extension, parameters(request), coding)
 
 

@@ -1,22 +1,25 @@
 """Accept-Encoding to a coding."""
 
+from collections.abc import Iterable
+
 from application.errors import CodingUnacceptable
 from application.formats.compression import CODINGS, IDENTITY
 
 ALIASES = {"x-gzip": "gzip"}
 
 
-def choose_coding(accept_encoding: str | None) -> str:
-    """The coding for a request's Accept-Encoding (RFC 9110, 12.5.3); raises CodingUnacceptable.
+def choose_coding(accept_encoding: str | None, offered: Iterable[str] = CODINGS) -> str:
+    """The coding of those offered for a request's Accept-Encoding (RFC 9110, 12.5.3).
 
-    Without the header nothing is coded: a client that names no coding may not know any.
+    Without the header nothing is coded: a client that names no coding may not know any. Raises
+    CodingUnacceptable.
     """
     if accept_encoding is None:
         return IDENTITY
     weights = _weights(accept_encoding)
     anything = weights.get("*")
     best, best_weight = "", 0.0
-    for coding in CODINGS:
+    for coding in offered:
         weight = weights.get(coding, anything or 0.0)
         if weight > best_weight:
             best, best_weight = coding, weight
@@ -25,7 +28,8 @@ def choose_coding(accept_encoding: str | None) -> str:
     if best and (identity is None or best_weight >= identity):
         return best
     if identity == 0:
-        raise CodingUnacceptable(f"Accept one of the codings {', '.join(CODINGS)} or identity.")
+        ways = [*offered, IDENTITY]
+        raise CodingUnacceptable(f"Accept {' or '.join(ways)}: there is no other coding here.")
     return IDENTITY
 
 

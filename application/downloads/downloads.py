@@ -9,7 +9,15 @@ from application.downloads.conditions import Conditions
 from application.downloads.content import Content
 from application.downloads.job import DownloadJob
 from application.downloads.limits import Limits
-from application.downloads.plan import SMALL_BYTES, SMALL_SECONDS, Plan, Request, find_format, make_plan
+from application.downloads.plan import (
+    SMALL_BYTES,
+    SMALL_SECONDS,
+    Carriage,
+    Plan,
+    Request,
+    find_format,
+    make_plan,
+)
 from application.downloads.redirects import Redirects
 from application.downloads.stored import StoredObject
 from application.engine.scan import Engine
@@ -35,6 +43,7 @@ class Downloads:
         threads: int,
         memory: int,
         folder: Path | None,
+        carriage: Carriage,
     ) -> None:
         self._storage = storage
         self._catalogue = catalogue
@@ -43,6 +52,7 @@ class Downloads:
         self._threads = threads
         self._memory = memory
         self._folder = folder
+        self._carriage = carriage
 
     def plan(self, request: Request, *, fresh: bool = False) -> Plan:
         """Fit a request to its dataset; reads metadata only.
@@ -52,7 +62,8 @@ class Downloads:
         """
         chosen = find_format(request.extension)
         with span("plan", download_dataset=request.name, download_format=request.extension):
-            return make_plan(request, self._catalogue.get(request.name, fresh=fresh), chosen)
+            dataset = self._catalogue.get(request.name, fresh=fresh)
+            return make_plan(request, dataset, chosen, self._carriage)
 
     def open(self, plan: Plan) -> Content:
         """A plan's bytes, which others who ask for the same ETag share; blocks on no I/O.

@@ -65,6 +65,8 @@ class DownloadJob:
         output.write(opening)
         output.write(encoder.finish())
         output.finish()
+        if not tape.size:
+            tape.write(plan.filler)
 
     def _raise_if_changed(self) -> None:
         if not self.catalogue.is_current(self.plan.dataset):

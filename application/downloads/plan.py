@@ -29,10 +29,19 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Carriage:
+    """What gets to the clients as it is: which codings, and whether a body without bytes."""
+
+    codings: tuple[str, ...] = tuple(CODINGS)
+    empty: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A download that fits its dataset; nothing has run yet. ``e_tag`` is without quotes.
 
-    ``missing`` are the chosen fields that the dataset lacks, to be told to the client.
+    ``missing`` are the chosen fields that the dataset lacks, to be told to the client. ``filler`` is
+    what a result without any bytes is made of instead.
     """
 
     dataset: Dataset
@@ -41,6 +50,8 @@ class Plan:
     coding: str
     e_tag: str
     missing: tuple[str, ...]
+    filler: bytes = b""
+    carriage: Carriage = Carriage()
 
     @property
     def validators(self) -> Validators:
@@ -70,8 +81,8 @@ class Plan:
         ways = ["filter its rows", "choose columns with field=NAME"]
         if self.is_native:
             ways = ["read it by ranges", *ways]
-        elif self.coding == IDENTITY and self.format.codable:
-            ways = [f"accept {' or '.join(CODINGS)}", *ways]
+        elif self.coding == IDENTITY and self.format.codable and self.carriage.codings:
+            ways = [f"accept {' or '.join(self.carriage.codings)}", *ways]
         return f"You can {', '.join(ways[:-1])}, or {ways[-1]}."
 
     @property
@@ -80,14 +91,17 @@ class Plan:
         return f"{self.dataset.name}.{self.format.extension}"
 
 
-def make_plan(request: Request, dataset: Dataset, chosen: Format) -> Plan:
+def make_plan(request: Request, dataset: Dataset, chosen: Format, carriage: Carriage = Carriage()) -> Plan:
     """Fit a request to its dataset; raises QueryInvalid and ColumnUnsupported."""
     parsed = parse(request.parameters, dataset.columns)
     query = parsed.query
     if not is_native(dataset, query, chosen):
         _check_columns(dataset, query, chosen)
     coding = request.coding if chosen.codable else IDENTITY
-    return Plan(dataset, query, chosen, coding, _e_tag(dataset, query, chosen, coding), parsed.missing)
+    # Coded bytes have a header at least, and so has what is no text.
+    filler = b"\n" if chosen.codable and coding == IDENTITY and not carriage.empty else b""
+    e_tag = _e_tag(dataset, query, chosen, coding, filler)
+    return Plan(dataset, query, chosen, coding, e_tag, parsed.missing, filler, carriage)
 
 
 def find_format(extension: str) -> Format:
@@ -116,7 +130,7 @@ def is_native(dataset: Dataset, query: Query, chosen: Format) -> bool:
     return chosen.native and query.is_whole(dataset) and not dataset.is_folder
 
 
-def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str) -> str:
+def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str, filler: bytes) -> str:
     """A digest of all that decides the bytes: the data's version, the query, and what makes them."""
     makers: tuple[str, ...] = ()
     # Nothing makes a stored object, so no other writer changes it.
@@ -124,5 +138,7 @@ def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str) -> str:
         makers += (release(engine.DISTRIBUTION), *chosen.version)
     if coding != IDENTITY:
         makers += CODINGS[coding].version
+    if filler:
+        makers += (f"filler {filler!r}",)
     parts = (dataset.name, dataset.e_tag, query.identity(), chosen.extension, coding, makers)
     return make_e_tag(parts)

@@ -33,5 +33,16 @@ def test_the_client_chooses_the_coding(header: str | None, coding: str) -> None:
 
 @pytest.mark.parametrize("header", ["identity;q=0", "*;q=0", "br, *;q=0", "identity;q=0, br"])
 def test_a_client_that_refuses_every_coding_is_told(header: str) -> None:
-    with pytest.raises(CodingUnacceptable, match="gzip"):
+    with pytest.raises(CodingUnacceptable, match="zstd or gzip or identity"):
         choose_coding(header)
+
+
+@pytest.mark.parametrize("header", [None, "", "gzip", "zstd, gzip", "*", "identity;q=0.1, gzip", "br"])
+def test_where_no_coding_is_offered_all_is_identity(header: str | None) -> None:
+    assert choose_coding(header, ()) == "identity"
+
+
+@pytest.mark.parametrize("header", ["identity;q=0", "gzip, identity;q=0", "*;q=0, gzip"])
+def test_where_no_coding_is_offered_a_client_that_refuses_identity_is_told(header: str) -> None:
+    with pytest.raises(CodingUnacceptable, match="Accept identity: "):
+        choose_coding(header, ())

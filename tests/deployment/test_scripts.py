@@ -55,6 +55,7 @@ class Lambda:
     url: str = ""
     broken: set[str] = field(default_factory=set)
     asked: list[dict[str, str]] = field(default_factory=list)
+    holds_not_modified: bool = False
 
     @property
     def image(self) -> str:
@@ -130,6 +131,10 @@ class fronting:  # noqa: N801 - used as a function is
                 answer = behind.getresponse()
                 body = answer.read()
                 behind.close()
+                if answer.status == 304 and function.holds_not_modified:
+                    # Until the client leaves.
+                    self.rfile.read(1)
+                    return
                 self.send_response_only(answer.status)
                 for name, value in answer.headers.items():
                     if name.lower() not in ("transfer-encoding", "content-length", "connection"):
@@ -183,6 +188,22 @@ def test_the_smoke_test_fails_and_says_why(server: Served, words: tuple[str, ...
     done = run("smoke-test.sh", server.url, *words)
     assert done.returncode == 1
     assert says in done.stderr
+
+
+def test_the_smoke_test_has_nothing_to_note_of_a_service_without_codings(tmp_path: Path) -> None:
+    tables.write(tables.sample(), tmp_path / "sample.parquet")
+    with serving_folder(tmp_path, codings="off") as uncoded:
+        done = run("smoke-test.sh", uncoded.url, "sample")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_smoke_test_notes_that_an_answer_without_a_body_does_not_arrive(function: Lambda) -> None:
+    function.holds_not_modified = True
+    done = run("smoke-test.sh", function.url, "sample", STALL_SECONDS="1", GITHUB_ACTIONS="true")
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("smoke test: note: an answer without a body does not arrive")
+    assert "::warning title=smoke test::an answer without" in done.stdout
 
 
 def test_the_smoke_test_fails_where_nothing_listens() -> None:

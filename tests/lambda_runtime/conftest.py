@@ -118,6 +118,7 @@ def direct(environment: None, bucket: Bucket) -> Iterator[Served]:
         aws_endpoint_url=bucket.endpoint,
         aws_region="eu-west-2",
         whole_results=True,
+        empty_bodies=False,
     ) as served:
         # A large result is whole before its headers.
         served.client.timeout = 120

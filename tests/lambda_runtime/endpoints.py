@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tests.lambda_runtime.event import function_url_event
+from tests.lambda_runtime.front import has_body
 from tests.lambda_runtime.function import Function
 
 INVOCATIONS = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
@@ -35,21 +36,25 @@ def function_url(function: Function) -> Iterator[str]:
 
         def _invoke(self) -> None:
             event = function_url_event(self.command, self.path, dict(self.headers.items()), self.body())
-            invocation = function.submit(event)
+            invocation = function.submit(event, front=function.front)
             head = invocation.head()
             try:
                 self.send_response(head.status)
-                has_body = self.command != "HEAD" and head.status not in {204, 304}
+                is_chunked = has_body(self.command, head.status)
                 for name, value in head.headers.items():
-                    if name not in {"content-length", "connection", "date", "server"} or not has_body:
+                    if name not in {"content-length", "connection", "date", "server"} or not is_chunked:
                         self.send_header(name, value)
-                if has_body:
+                if is_chunked:
                     self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
                 for piece in invocation.pieces():
-                    if has_body and piece:
+                    if is_chunked and piece:
                         self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-                if has_body:
+                if is_chunked and invocation.hangs:
+                    # Until the client leaves.
+                    self.rfile.read(1)
+                    self.close_connection = True
+                elif is_chunked:
                     self.wfile.write(b"0\r\n\r\n")
             except ConnectionError:
                 invocation.leave()

@@ -10,6 +10,7 @@ from pathlib import Path
 from queue import Empty, Queue
 
 from tests.lambda_runtime.event import function_url_event
+from tests.lambda_runtime.front import PLAIN, Front
 from tests.lambda_runtime.invocation import Answer, Ended, Invocation, Limits, read
 from tests.lambda_runtime.sandbox import Sandbox
 
@@ -58,6 +59,7 @@ class Function:
         log: Path,
         *,
         limits: Limits | None = None,
+        front: Front = PLAIN,
         concurrency: int = 1,
     ) -> None:
         self._adapter = adapter
@@ -70,6 +72,7 @@ class Function:
         self._is_open = True
         self.name = NAME
         self.limits = limits or Limits()
+        self.front = front
         self.sandboxes: list[Sandbox] = []
         self.starts = 0
         self.events: list[Answer] = []
@@ -86,7 +89,7 @@ class Function:
     ) -> Answer:
         """A request to the Function URL, and what its client gets; it may leave after so many bytes."""
         event = function_url_event(method, target, headers, body)
-        return read(self.submit(event, limits), leave_after)
+        return read(self.submit(event, limits, self.front), leave_after, method)
 
     def invoke_event(self, payload: object) -> Answer:
         """An asynchronous invocation, tried as often as Lambda does; the last attempt's response."""
@@ -98,9 +101,9 @@ class Function:
         self.events.append(answer)
         return answer
 
-    def submit(self, event: bytes, limits: Limits | None = None) -> Invocation:
+    def submit(self, event: bytes, limits: Limits | None = None, front: Front = PLAIN) -> Invocation:
         """Queue an event for the next sandbox that is free."""
-        invocation = Invocation(event, limits or self.limits)
+        invocation = Invocation(event, limits or self.limits, front)
         self._pending.put(invocation)
         self._start_if_needed()
         return invocation
@@ -159,10 +162,11 @@ def function(
     log: Path,
     *,
     limits: Limits | None = None,
+    front: Front = PLAIN,
     concurrency: int = 1,
 ) -> Iterator[Function]:
     """A function for the length of the block; its log is shown where the block fails."""
-    made = Function(adapter, image, environment, log, limits=limits, concurrency=concurrency)
+    made = Function(adapter, image, environment, log, limits=limits, front=front, concurrency=concurrency)
     try:
         yield made
     finally:

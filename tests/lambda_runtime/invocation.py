@@ -5,9 +5,11 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from tests.lambda_runtime.front import PLAIN, RENAMED_LENGTH, Front, has_body
 
 PIECES_AHEAD = 16
 
@@ -25,7 +27,7 @@ class Limits:
 
 
 class Ended(StrEnum):
-    """How Lambda saw a response end. The client sees a clean end in any case, unless it left."""
+    """How Lambda saw a response end. The client sees a clean end, unless it left or waits for ever."""
 
     WHOLE = "whole"
     FAILED = "the function reported an error"
@@ -33,6 +35,7 @@ class Ended(StrEnum):
     DEADLINE = "the deadline passed"
     TOO_LARGE = "larger than Lambda carries"
     LEFT = "the client left"
+    HANGS = "it never ends for the client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Answer:
     @property
     def is_short(self) -> bool:
         """True where the length that the headers promised shows that bytes are missing."""
-        promised = self.headers.get("content-length")
+        promised = self.headers.get("content-length", self.headers.get(RENAMED_LENGTH))
         return promised is not None and int(promised) != len(self.body)
 
 
@@ -76,6 +79,7 @@ class Invocation:
 
     event: bytes
     limits: Limits
+    front: Front = PLAIN
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     deadline_ms: int = 0
 
@@ -85,6 +89,8 @@ class Invocation:
         self._gone = threading.Event()
         self._lock = threading.Lock()
         self._head: Head | None = None
+        self._decode: Callable[[bytes], bytes] = bytes
+        self._is_empty = True
         self.ended: Ended | None = None
         self.over = threading.Event()
 
@@ -92,12 +98,19 @@ class Invocation:
         """The prelude: the client learns of it at once."""
         with self._lock:
             if self.ended is None:
-                self._head = Head(status, headers)
+                self._head = Head(status, self.front.headers(headers))
+                self._decode = self.front.decoder(headers)
                 self._known.set()
 
     def write(self, piece: bytes) -> None:
         """Hand on a piece; waits for a slow client, and drops what a client that left would have got."""
-        self._put(piece)
+        self._is_empty = self._is_empty and not piece
+        self._put(self._decode(piece))
+
+    @property
+    def hangs(self) -> bool:
+        """True once it has ended without a byte before a front that waits for one."""
+        return self.front.hangs and self._is_empty and self.ended is Ended.WHOLE
 
     def end(self, how: Ended) -> None:
         """The first way to end is the one that counts."""
@@ -136,8 +149,11 @@ class Invocation:
             return
 
 
-def read(invocation: Invocation, leave_after: int | None = None) -> Answer:
-    """Be the client: read to the end, or leave after so many bytes of the body."""
+def read(invocation: Invocation, leave_after: int | None = None, method: str = "GET") -> Answer:
+    """Be the client: read to the end, or leave after so many bytes of the body.
+
+    Who would wait for an end that never comes gets an answer that says so.
+    """
     started = time.monotonic()
     head = invocation.head()
     body = bytearray()
@@ -150,7 +166,8 @@ def read(invocation: Invocation, leave_after: int | None = None) -> Answer:
                 break
     if has_left:
         invocation.leave()
-    ended = Ended.LEFT if has_left else invocation.ended
+    hangs = invocation.hangs and has_body(method, head.status)
+    ended = Ended.LEFT if has_left else Ended.HANGS if hangs else invocation.ended
     assert ended is not None
     return Answer(head.status, head.headers, bytes(body), ended, time.monotonic() - started)
 

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from tests.lambda_runtime.conftest import Bucket, Starter
+from tests.lambda_runtime.front import has_body
 from tests.lambda_runtime.function import Function, Image, free_port
 from tests.lambda_runtime.report import Table
 from tests.support.serving import SECONDS, Served, eventually
@@ -32,9 +33,8 @@ class Asked:
 
     @property
     def has_body(self) -> bool:
-        """Empty bodies have hung behind Function URLs: only HTTP itself and a format may demand one."""
-        is_without_rows = ".ndjson" in self.target and ("none" in self.target or "empty" in self.target)
-        return self.method != "HEAD" and self.status != 304 and not is_without_rows
+        """Empty bodies have hung behind Function URLs: only HTTP itself may demand one."""
+        return has_body(self.method, self.status)
 
 
 REQUESTS = [
@@ -110,7 +110,8 @@ def command(service_image: Image, bucket: Bucket) -> Iterator[httpx2.Client]:
     """The image's command without Lambda around it."""
     port = free_port()
     words, environment = service_image.on_port(port)
-    environment = {**environment, **bucket.settings(), "AWS_REGION": "eu-west-2"}
+    given = {"AWS_REGION": "eu-west-2", "EMPTY_BODIES": "false"}
+    environment = {**environment, **bucket.settings(), **given}
     with (
         subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) as process,
         httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS, trust_env=False) as client,

@@ -22,10 +22,15 @@ from tests.support.serving import SECONDS, Served, productions, serving_folder
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    root = tmp_path_factory.mktemp("datasets")
-    tables.write(tables.sample(), root / "sample.parquet")
-    tables.write(tables.large(), root / "large.parquet")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("datasets")
+    tables.write(tables.sample(), made / "sample.parquet")
+    tables.write(tables.large(), made / "large.parquet")
+    return made
+
+
+@pytest.fixture(scope="module")
+def served(root: Path) -> Iterator[Served]:
     with serving_folder(root) as found:
         yield found
 
@@ -138,6 +143,40 @@ def test_codings_are_chosen_by_the_client_and_decode_to_the_same_bytes(
         assert coded.headers["etag"] != plain.headers["etag"]
         assert callable(decode)
         assert decode(body) == plain.content
+
+
+def test_a_service_without_codings_answers_uncoded_and_advises_none(root: Path) -> None:
+    with serving_folder(root, codings="off", response_max_bytes=100_000) as uncoded:
+        plain = uncoded.get("/sample.csv")
+        for accepted in ("gzip", "zstd, gzip;q=0.5", "*"):
+            answer = uncoded.get("/sample.csv", headers={"accept-encoding": accepted})
+            assert "content-encoding" not in answer.headers
+            assert (answer.headers["etag"], answer.content) == (plain.headers["etag"], plain.content)
+        refused = uncoded.get("/sample.csv", headers={"accept-encoding": "gzip, identity;q=0"})
+        assert (refused.status_code, refused.json()["code"]) == (406, "coding-unacceptable")
+        assert "Accept identity" in refused.json()["detail"]
+        advice = uncoded.get("/large.csv").json()
+        assert (advice["code"], "accept" in advice["detail"]) == ("result-too-large", False)
+    with serving_folder(root, response_max_bytes=100_000) as coding:
+        assert "accept zstd or gzip" in coding.get("/large.csv").json()["detail"]
+
+
+def test_where_empty_bodies_do_not_arrive_a_result_of_no_bytes_is_a_line_end(
+    served: Served, root: Path
+) -> None:
+    target = "/sample.ndjson?organisation-entity=none"
+    empty = served.get(target)
+    assert (empty.status_code, empty.headers["content-length"]) == (200, "0")
+    with serving_folder(root, empty_bodies=False) as filled:
+        answer = filled.get(target)
+        assert (answer.content, answer.headers["content-length"]) == (b"\n", "1")
+        # Other bytes under another ETag, and under the manifest of that one.
+        assert answer.headers["etag"] != empty.headers["etag"]
+        manifest = filled.get("/datasets/sample/manifest?format=ndjson&organisation-entity=none").json()
+        assert (manifest["bytes"], manifest["rows"]) == (1, 0)
+        assert manifest["sha256"] == hashlib.sha256(b"\n").hexdigest()
+        for other in ("/sample.ndjson", "/sample.csv?organisation-entity=none", "/sample.json"):
+            assert filled.get(other).content == served.get(other).content
 
 
 def test_parquet_is_not_coded_and_a_client_that_refuses_all_is_told(served: Served) -> None:

@@ -63,11 +63,33 @@ class Extents:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One object of a dataset, as its footer and the folders that it lies in tell of it.
+
+    ``columns`` are its own, in its order; parts that have them alike share one tuple. ``folder`` holds the
+    values of the dataset's columns that are folders' names, as text, or None for NULL. ``groups`` are its
+    row groups, by their rows; ``data_bytes`` is the size of all rows once they are read.
+    """
+
+    meta: ObjectMeta
+    groups: tuple[int, ...]
+    data_bytes: int
+    columns: tuple[Column, ...]
+    folder: tuple[tuple[str, str | None], ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return sum(self.groups)
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """A dataset as it stands in storage at one version.
 
-    ``columns`` are in the file's order; ``metadata`` is the file's key-value metadata as Arrow
-    gives it; ``row_bytes`` is the mean size of a row, uncompressed, from the footers.
+    ``columns`` are those of all ``parts`` together, in the first one's order; ``metadata`` is the first
+    file's key-value metadata as Arrow gives it; ``row_bytes`` is the mean size of a row, uncompressed, from
+    the footers.
     """
 
     name: str
@@ -80,6 +102,7 @@ class Dataset:
     last_modified: datetime
     is_folder: bool
     extents: Extents = Extents()
+    parts: tuple[Part, ...] = ()
 
     @property
     def size(self) -> int:
@@ -115,9 +138,9 @@ class Query:
         What is at its default is left out, so that a field to come changes no ETag of today's queries.
         """
         return {
-            field.name: _told(value)
-            for field in fields(self)
-            if (value := getattr(self, field.name)) != field.default
+            item.name: _told(value)
+            for item in fields(self)
+            if (value := getattr(self, item.name)) != item.default
         }
 
     def is_whole(self, dataset: Dataset) -> bool:
@@ -133,6 +156,11 @@ class Query:
         return replace(self, filters=()).is_whole(dataset)
 
     @property
+    def is_by_row(self) -> bool:
+        """True when each row is chosen by itself: what some parts give does not depend on the others."""
+        return self == type(self)(self.columns, self.filters)
+
+    @property
     def columns_read(self) -> tuple[Column, ...]:
         """The columns that a scan reads: those that are written, then those that only filters need."""
         read = (*self.columns, *(item.column for item in self.filters))
@@ -146,7 +174,7 @@ def _told(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_told(item) for item in value]
     if is_dataclass(value):
-        return {field.name: _told(getattr(value, field.name)) for field in fields(value)}
+        return {item.name: _told(getattr(value, item.name)) for item in fields(value)}
     if value is None or isinstance(value, str | int | float):
         return value
     raise TypeError(f"a query's identity cannot tell a value of type {type(value).__name__}")

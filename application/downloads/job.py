@@ -50,7 +50,8 @@ class DownloadJob:
         # The opening bytes wait for the first rows, so that an early failure still gets a status.
         opening = encoder.start(output_schema(plan.dataset, plan.query))
         try:
-            rows = self.engine.batches(plan.dataset, plan.query, self.cancellation)
+            parts = self.catalogue.matching(plan.dataset, plan.query)
+            rows = self.engine.batches(plan.dataset, plan.query, self.cancellation, parts)
             with read_ahead(rows, self.cancellation.set) as batches:
                 for batch in batches:
                     if batch.num_rows:

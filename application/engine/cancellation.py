@@ -19,16 +19,20 @@ class Interruptible(Protocol):
 
 
 class Cancellation:
-    """Set once, from any thread; the query that is attached, or will be, stops."""
+    """Set once, from any thread; the queries that are attached, or will be, stop."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cursor: Interruptible | None = None
+        self._cursors: list[Interruptible] = []
         self._detached = threading.Event()
         self.is_set = False
 
+    def interrupt(self) -> None:
+        """As ``set``, so that one can be attached to another."""
+        self.set()
+
     def set(self) -> None:
-        """Stop the query, however far it has come."""
+        """Stop the queries, however far they have come."""
         with self._lock:
             is_first, self.is_set = not self.is_set, True
         if is_first and self._interrupt():
@@ -41,12 +45,11 @@ class Cancellation:
             continue
 
     def _interrupt(self) -> bool:
-        """Interrupt the cursor that is attached; False where there is none."""
+        """Interrupt the cursors that are attached; False where there are none."""
         with self._lock:
-            if self._cursor is None:
-                return False
-            self._cursor.interrupt()
-            return True
+            for cursor in self._cursors:
+                cursor.interrupt()
+            return bool(self._cursors)
 
     @contextmanager
     def attached(self, cursor: Interruptible) -> Iterator[None]:
@@ -54,11 +57,12 @@ class Cancellation:
         with self._lock:
             if self.is_set:
                 raise ProductionCancelled("The download was cancelled.")
-            self._cursor = cursor
+            self._cursors.append(cursor)
             self._detached.clear()
         try:
             yield
         finally:
             with self._lock:
-                self._cursor = None
-            self._detached.set()
+                self._cursors = [other for other in self._cursors if other is not cursor]
+                if not self._cursors:
+                    self._detached.set()

@@ -29,10 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables.write(tables.sample(), root / "sample.parquet")
     for first, name in ((20, "parts/b"), (0, "parts/B"), (10, "parts/a")):
         tables.write(tables.sample(first), root / f"{name}.parquet")
-    for first in (0, 10):
-        tables.write(tables.sample(first), root / f"hive/env=prod/year=20{first:02}/part.parquet")
     tables.write(tables.sample(), root / "disagreeing/1.parquet")
-    tables.write(tables.sample().drop_columns("name"), root / "disagreeing/2-odd.parquet")
+    tables.write(pa.table({"entity": ["a text"]}), root / "disagreeing/2-odd.parquet")
     tables.write(tables.sample(), root / "unfinished/1.parquet")
     tables.write(pa.table({"x": [1]}), root / "unfinished/_temporary/0/2.parquet")
     tables.write(pa.table({"a": [1, 2], "A": [3, 4]}), root / "case.parquet")

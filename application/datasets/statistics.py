@@ -1,0 +1,151 @@
+"""The parts that may have rows of a query, by the statistics in their footers and the folders they lie in."""
+
+import json
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from application.datasets.footer import open_footer
+from application.datasets.footers import Footers
+from application.models import Column, Dataset, Part, Query
+from application.query.pruning import ALL_NULL, UNKNOWN, Bounds, comparable, excludes
+
+# Bounds are kept by dataset and column, up to so many of them.
+MOST_BOUNDS = 200_000
+# Of a longer text its beginning is a bound, too, but only below.
+LONGEST_TEXT = 256
+NANOSECONDS = {"milliseconds": 1_000_000, "microseconds": 1_000, "nanoseconds": 1}
+Reader = Callable[[Any], Any]
+
+
+class Statistics:
+    """What footers that are kept say of the values in each part; reads nothing from storage."""
+
+    def __init__(self, footers: Footers) -> None:
+        self._footers = footers
+        self._known: OrderedDict[tuple[str, str], tuple[Bounds, ...]] = OrderedDict()
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def matching(self, dataset: Dataset, query: Query) -> tuple[Part, ...]:
+        """The parts of a dataset, but for those of which it is certain that no row meets the filters."""
+        parts = dataset.parts
+        if len(parts) < 2 or not query.filters:
+            return parts
+        kept = [True] * len(parts)
+        for item in query.filters:
+            bounds = self._bounds(dataset, item.column)
+            for place, known in enumerate(bounds):
+                kept[place] = kept[place] and not excludes(item, known)
+        return tuple(part for part, is_kept in zip(parts, kept, strict=True) if is_kept)
+
+    def _bounds(self, dataset: Dataset, column: Column) -> tuple[Bounds, ...]:
+        key = (dataset.e_tag, column.name)
+        with self._lock:
+            known = self._known.get(key)
+            if known is not None:
+                self._known.move_to_end(key)
+                return known
+        known = tuple(self.of(part, column) for part in dataset.parts)
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = known
+                self._count += len(known)
+            while self._count > MOST_BOUNDS:
+                _, dropped = self._known.popitem(last=False)
+                self._count -= len(dropped)
+        return known
+
+    def of(self, part: Part, column: Column) -> Bounds:
+        """What is known of a column of the dataset in one part."""
+        if not any(own.name == column.name for own in part.columns):
+            text = dict(part.folder).get(column.name)
+            if text is None:
+                return ALL_NULL if part.rows else UNKNOWN
+            value = comparable(column.field.type, text)
+            return Bounds(value, value, bool(part.rows), False)
+        footer = self._footers.kept(part.meta)
+        return UNKNOWN if footer is None else read_bounds(footer.raw, column.name)
+
+
+def read_bounds(raw: bytes, name: str) -> Bounds:
+    """What a footer says of the values of a column that is not nested, over all row groups."""
+    try:
+        metadata = open_footer(raw)
+        leaves = [metadata.schema.column(place) for place in range(metadata.num_columns)]
+        places = [place for place, leaf in enumerate(leaves) if leaf.path == leaf.name == name]
+        if len(places) != 1 or leaves[places[0]].max_repetition_level or metadata.num_row_groups == 0:
+            return UNKNOWN
+        read = _reader(leaves[places[0]])
+        groups = range(metadata.num_row_groups)
+        return _together([_of_group(metadata.row_group(group).column(places[0]), read) for group in groups])
+    except (pa.ArrowException, OSError, ValueError, ArithmeticError):
+        # Statistics are written by anybody; without them a part is read.
+        return UNKNOWN
+
+
+def _of_group(chunk: pq.ColumnChunkMetaData, read: Reader | None) -> Bounds:
+    found = chunk.statistics
+    if found is None:
+        return UNKNOWN
+    nulls = found.null_count if found.has_null_count else None
+    has_nulls = None if nulls is None else nulls > 0
+    has_values = None if nulls is None else nulls < chunk.num_values
+    if has_values is False or read is None or not found.has_min_max:
+        return Bounds(None, None, has_values, has_nulls)
+    low, high = read(found.min_raw), read(found.max_raw)
+    if low is None or high is None or low > high:
+        # Compared in another order than the values have, or NaN: they bound nothing.
+        return Bounds(None, None, has_values, has_nulls)
+    if isinstance(low, bytes):
+        low, high = low[:LONGEST_TEXT], high if len(high) <= LONGEST_TEXT else None
+    return Bounds(low, high, has_values, has_nulls)
+
+
+def _together(groups: list[Bounds]) -> Bounds:
+    """The bounds of all row groups; those without a value bound nothing."""
+    valued = [group for group in groups if group.has_values is not False]
+    lows, highs = [group.low for group in valued], [group.high for group in valued]
+    values, nulls = [group.has_values for group in groups], [group.has_nulls for group in groups]
+    return Bounds(
+        min(lows) if lows and None not in lows else None,
+        max(highs) if highs and None not in highs else None,
+        True if True in values else None if None in values else False,
+        True if True in nulls else None if None in nulls else False,
+    )
+
+
+def _reader(leaf: pq.ColumnSchema) -> Reader | None:
+    """How a bound is read that lies in a footer as its physical type; None where its order is not certain."""
+    physical = leaf.physical_type
+    logical = json.loads(leaf.logical_type.to_json())
+    kind = logical["Type"]
+    if kind == "Decimal" and physical in ("INT32", "INT64", "FIXED_LEN_BYTE_ARRAY"):
+        return lambda raw: _decimal(raw, logical["scale"])
+    if physical in ("INT32", "INT64"):
+        return _integer_reader(kind, logical, 32 if physical == "INT32" else 64)
+    if kind in ("String", "Enum", "JSON") and physical == "BYTE_ARRAY":
+        return bytes
+    if kind == "None" and physical in ("FLOAT", "DOUBLE"):
+        return lambda raw: None if math.isnan(raw) else float(raw)
+    return bool if kind == "None" and physical == "BOOLEAN" else None
+
+
+def _integer_reader(kind: str, logical: dict[str, Any], width: int) -> Reader | None:
+    if kind in ("Time", "Timestamp"):
+        return lambda raw: int(raw) * NANOSECONDS[logical["timeUnit"]]
+    if kind == "Int" and not logical["isSigned"]:
+        return lambda raw: int(raw) % (1 << width)
+    return int if kind in ("None", "Int", "Date") else None
+
+
+def _decimal(raw: int | bytes, scale: int) -> Decimal:
+    unscaled = int.from_bytes(raw, "big", signed=True) if isinstance(raw, bytes) else raw
+    # Made of its digits: arithmetic would round to 28 of them.
+    return Decimal((int(unscaled < 0), tuple(map(int, str(abs(unscaled)))), -scale))

@@ -25,6 +25,15 @@ _PROOF_SECONDS = 60.0
 _SILENCE = timedelta(seconds=5)
 _WHOLE_REQUEST = timedelta(seconds=60)
 _LAST_RETRY = timedelta(seconds=8)
+_ENGINE_SETTINGS = (
+    # Keys are names, not patterns: without it ``*``, ``[`` and ``?`` in a key mean something else; the option
+    # of that name in a secret does not do it (1.5.5).
+    ("s3_url_compatibility_mode", "true"),
+    # Small objects come in one request after the HEAD, not in two or more.
+    ("force_download_threshold", str(1 << 20)),
+    # One connection for many objects after each other.
+    ("httpfs_connection_caching", "true"),
+)
 
 
 class S3Storage:
@@ -112,11 +121,7 @@ class S3Storage:
                 yield piece[position : position + CHUNK]
 
     def engine_access(self) -> EngineAccess:
-        """Return the root's URL, and credentials that are valid now, with the server that they are for.
-
-        Keys are names, not patterns: without the setting ``*``, ``[`` and ``?`` in a key mean something else;
-        the option of that name in a secret does not do it (1.5.5).
-        """
+        """Return the root's URL, and credentials that are valid now, with the server that they are for."""
         found = self._provider.get()
         secret = S3Secret(
             key=found.key,
@@ -128,7 +133,7 @@ class S3Storage:
             url_style="vhost" if self._virtual else "path",
             expires_at=found.expires_at,
         )
-        return EngineAccess(self._url, "httpfs", (("s3_url_compatibility_mode", "true"),), secret)
+        return EngineAccess(self._url, "httpfs", _ENGINE_SETTINGS, secret)
 
     def presign(self, path: str, seconds: int) -> str:
         """Return a signed URL for GET; it ends with the credentials that signed it if these end earlier."""
@@ -207,7 +212,8 @@ class S3Storage:
         from obstore.exceptions import BaseError, PreconditionError
 
         store = self._open()
-        options: obstore.GetOptions = {"range": (start, end)}
+        # A whole object is asked for without a range, which every server answers as the client wants it.
+        options: obstore.GetOptions = {} if (start, end) == (0, meta.size) else {"range": (start, end)}
         if meta.e_tag:
             options["if_match"] = f'"{meta.e_tag}"'
         else:

@@ -16,18 +16,21 @@ _ATTEMPTS = 3
 
 
 @contextmanager
-def s3_server(folder: Path | str, key: str, secret: str, *, writable: bool = False) -> Iterator[str]:
+def s3_server(
+    folder: Path | str, key: str, secret: str, *, writable: bool = False, dir_cache: str = "0s"
+) -> Iterator[str]:
     """Serve a folder as S3 to one key pair and yield the endpoint's URL; the server ends with the block.
 
-    Use keys of a usual length (rclone did not know "K" with "S"). Changes to the files show at once.
+    Use keys of a usual length (rclone did not know "K" with "S"). Changes to the files show at once, or
+    after ``dir_cache``; without one each request lists the folder.
     """
-    with start_s3_server(folder, key, secret, writable=writable) as (url, _):
+    with start_s3_server(folder, key, secret, writable=writable, dir_cache=dir_cache) as (url, _):
         yield url
 
 
 @contextmanager
 def start_s3_server(
-    folder: Path | str, key: str, secret: str, *, writable: bool = False
+    folder: Path | str, key: str, secret: str, *, writable: bool = False, dir_cache: str = "0s"
 ) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """As ``s3_server``, and yield its process too, for tests that kill it."""
     for _ in range(_ATTEMPTS):
@@ -36,7 +39,7 @@ def start_s3_server(
             [
                 *(_rclone(), "serve", "s3", str(folder)),
                 *("--addr", f"127.0.0.1:{port}", "--auth-key", f"{key},{secret}"),
-                *("--config", "", "--dir-cache-time", "0s", "--poll-interval", "0"),
+                *("--config", "", "--dir-cache-time", dir_cache, "--poll-interval", "0"),
                 *(() if writable else ("--read-only",)),
             ],
             stdin=subprocess.DEVNULL,

@@ -25,7 +25,7 @@ DownloadError
 ├── DeadlineExceeded          the production takes longer than one may
 ├── ProductionCancelled       every reader left
 ├── ClientStalled             the client takes nothing for too long
-├── ProductionStalled         storage gave nothing for too long
+├── StorageStalled            storage gave nothing, or too little, for too long
 └── Stopping                  the process is going down
 
 Messages are written for the person who made the request: they name what was wrong and what would
@@ -152,8 +152,8 @@ class ProductionCancelled(DownloadError):
     """Every reader of a production left before its end."""
 
 
-class ProductionStalled(DownloadError):
-    """Storage gave nothing for longer than the watchdog allows."""
+class StorageStalled(DownloadError):
+    """Storage gave nothing, or too little, for longer than it may."""
 
 
 class ClientStalled(DownloadError):

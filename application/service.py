@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from application.errors import ConfigurationError
+from application.errors import ConfigurationError, StorageStalled
 from application.introduction import introduce
 from application.production.productions import Productions
 from application.production.slots import Slots
@@ -16,6 +18,7 @@ from application.spool import disk_quota, most_files
 from application.storage import open_export_storage, open_storage
 from application.storage.base import Storage
 from application.storage.invocation import SelfInvocation
+from application.storage.lanes import Lanes, outcome
 from application.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
@@ -31,11 +34,44 @@ NO_BUCKET = (
 )
 
 
+# Threads that wait for storage, in all and for one dataset; those of other datasets go on.
+LANE_THREADS, LANE_SHARE = 64, 8
+# What can be no dataset's name.
+READY_LANE = "/ready"
+READY_SECONDS = 1.0
+# For which a stop waits for what has been broken off.
+STOP_SECONDS = 3.0
+
+
 class Storages(NamedTuple):
     """Where the datasets lie, and where exports go."""
 
     datasets: Storage
     exports: S3ExportStorage | None
+
+
+class Readiness:
+    """Whether storage and engine answer, found out once a second at most, for all who ask."""
+
+    def __init__(self, storage: Storage, engine: Engine, lanes: Lanes) -> None:
+        self._storage = storage
+        self._engine = engine
+        self._lanes = lanes
+        self._lock = threading.Lock()
+        self._latest: Future[None] | None = None
+        self._began = 0.0
+
+    def look(self) -> Future[None]:
+        """What the latest look has found or will find; begins another when that is a second old and over."""
+        with self._lock:
+            now = time.monotonic()
+            if self._latest is None or (self._latest.done() and now - self._began >= READY_SECONDS):
+                self._latest, self._began = self._lanes.begin(READY_LANE, self._look), now
+            return self._latest
+
+    def _look(self) -> None:
+        self._storage.head("ready-check.parquet")
+        self._engine.check()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +86,19 @@ class Service:
     downloads: Downloads
     exports: Exports | None
     redirects: Redirects
+    lanes: Lanes
+    readiness: Readiness
 
-    def check(self) -> None:
-        """See that storage and engine answer; raises Stopping, StorageUnavailable or EngineFailed."""
+    async def check(self) -> None:
+        """See that storage and engine answer.
+
+        Raises Stopping, StorageUnavailable, StorageStalled or EngineFailed.
+        """
         self.productions.check()
-        self.storage.head("ready-check.parquet")
-        self.engine.check()
+        try:
+            await outcome(self.readiness.look(), self.settings.plan_seconds)
+        except TimeoutError:
+            raise StorageStalled("Storage takes too long to answer.") from None
 
     def readings(self) -> dict[str, float]:
         """What the metrics show of the service as it is."""
@@ -64,14 +107,20 @@ class Service:
     def drain(self) -> None:
         """Begin no more downloads; what runs has the grace period, and is broken off after it."""
         self.productions.drain()
-        timer = threading.Timer(self.settings.grace_seconds, self.productions.abort)
+        timer = threading.Timer(self.settings.grace_seconds, self._abort)
         timer.daemon = True
         timer.start()
 
+    def _abort(self) -> None:
+        self.engine.give_up()
+        self.productions.abort()
+
     def close(self) -> None:
         """Stop what runs and free what is held."""
+        self.engine.give_up()
         self.productions.close()
         self.engine.close()
+        self.lanes.close(STOP_SECONDS)
 
 
 def open_storages(settings: Settings) -> Storages:
@@ -89,10 +138,21 @@ def name_storages(settings: Settings) -> Storages:
     if settings.spool_dir and not settings.spool_dir.is_dir():
         raise ConfigurationError("SPOOL_DIR is not a folder: make it, or name another.")
     own, region = settings.aws_region, settings.dataset_region or settings.aws_region
-    place = {"profile": settings.aws_profile, "endpoint_url": settings.endpoint_url}
-    storage = open_storage(settings.dataset_bucket, settings.dataset_prefix, region=region, **place)
+    profile, endpoint, seconds = settings.aws_profile, settings.endpoint_url, settings.storage_seconds
+    storage = open_storage(
+        settings.dataset_bucket,
+        settings.dataset_prefix,
+        region=region,
+        profile=profile,
+        endpoint_url=endpoint,
+        seconds=seconds,
+    )
     bucket = settings.export_bucket
-    store = open_export_storage(bucket, region=own, **place) if bucket else None
+    store = (
+        open_export_storage(bucket, region=own, profile=profile, endpoint_url=endpoint, seconds=seconds)
+        if bucket
+        else None
+    )
     return Storages(storage, store)
 
 
@@ -119,6 +179,7 @@ def open_service(
         threads=settings.duckdb_threads,
         temp_directory=settings.spool_dir,
         temp_limit=settings.duckdb_temp_limit,
+        request_seconds=settings.storage_seconds,
     )
     engine = Engine(storage, database)
     catalogue = Catalogue(storage, engine, settings.catalogue_max_age)
@@ -137,11 +198,14 @@ def open_service(
         patience=Patience(settings.production_stall_seconds, settings.production_seconds),
         stopping=stopping or threading.Event(),
     )
+    lanes = Lanes(LANE_THREADS, LANE_SHARE)
     downloads = Downloads(
         storage,
         catalogue,
         engine,
         productions,
+        lanes=lanes,
+        plan_seconds=settings.plan_seconds,
         threads=settings.duckdb_threads,
         memory=settings.production_memory,
         folder=settings.spool_dir,
@@ -149,7 +213,18 @@ def open_service(
     )
     exports = _exports(settings, storage, store, downloads)
     redirects = Redirects(storage, settings.native_redirect_seconds, exports)
-    return Service(settings, storage, engine, catalogue, productions, downloads, exports, redirects)
+    return Service(
+        settings,
+        storage,
+        engine,
+        catalogue,
+        productions,
+        downloads,
+        exports,
+        redirects,
+        lanes,
+        Readiness(storage, engine, lanes),
+    )
 
 
 def _exports(

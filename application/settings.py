@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     client_downloads: int = Field(default=0, ge=0)
     cache_max_age: int = Field(default=3600, ge=0)
     catalogue_max_age: float = Field(default=30.0, ge=0)
+    storage_seconds: float = Field(default=30.0, gt=0)
+    plan_seconds: float = Field(default=25.0, gt=0)
     duckdb_memory_limit: ByteSize = "512MB"
     duckdb_threads: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 4), ge=1, le=64)
     duckdb_temp_limit: ByteSize = "2GB"

@@ -119,10 +119,10 @@ CurrentLifespan = Annotated[Lifespan, Depends(lifespan)]
 CurrentService = Annotated[Service, Depends(service)]
 
 
-def plan(current: CurrentService, requested: RequestedDownload) -> "Plan":
-    """The download asked for; in FastAPI's threads, so that slow storage takes none from the readers."""
+async def plan(current: CurrentService, requested: RequestedDownload) -> "Plan":
+    """The download asked for; holds no thread while it waits for storage."""
     current.productions.check()
-    return current.downloads.plan(requested)
+    return await current.downloads.planned(requested)
 
 
 PlannedDownload = Annotated["Plan", Depends(plan)]
@@ -144,10 +144,10 @@ def manifest_request(request: Request, dataset: str) -> "DownloadRequest":
 RequestedManifest = Annotated["DownloadRequest", Depends(manifest_request)]
 
 
-def manifest_plan(current: CurrentService, requested: RequestedManifest) -> "Plan":
-    """The download that a manifest is of, planned; in FastAPI's threads, as a download's."""
+async def manifest_plan(current: CurrentService, requested: RequestedManifest) -> "Plan":
+    """The download that a manifest is of, planned."""
     current.productions.check()
-    return current.downloads.plan(requested)
+    return await current.downloads.planned(requested)
 
 
 PlannedManifest = Annotated["Plan", Depends(manifest_plan)]

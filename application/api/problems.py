@@ -72,7 +72,7 @@ PROBLEMS: dict[type[errors.DownloadError], Problem] = {
     errors.SpoolFull: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "spool-full", retry=True),
     errors.DeadlineExceeded: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "deadline-exceeded"),
     errors.ProductionCancelled: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "cancelled", retry=True),
-    errors.ProductionStalled: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "storage-stalled", retry=True),
+    errors.StorageStalled: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "storage-stalled", retry=True),
     errors.ClientStalled: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "client-stalled", retry=True),
     errors.Stopping: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "stopping", retry=True),
 }

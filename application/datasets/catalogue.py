@@ -28,7 +28,7 @@ class Catalogue:
 
     def __init__(self, storage: Storage, engine: Engine, max_age: float) -> None:
         self._storage = storage
-        self._max_age = max_age
+        self.max_age = max_age
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
         self._describing: dict[str, threading.Lock] = {}
@@ -36,17 +36,27 @@ class Catalogue:
         self._assembler = Assembler(engine, footers)
         self._statistics = Statistics(footers)
 
-    def get(self, name: str, *, fresh: bool = False) -> Dataset:
-        """The dataset of that name, looked at within the last ``max_age`` seconds, or just now if ``fresh``.
+    def known(self, name: str) -> Dataset | None:
+        """The dataset of that name, if it was looked at within the last ``max_age`` seconds; asks nobody.
 
-        Raises DatasetNotFound, DatasetInvalid and StorageUnavailable.
+        Raises DatasetNotFound for what is no dataset's name.
         """
         if not NAME.fullmatch(name):
             raise DatasetNotFound("A dataset's name has 1 to 100 letters, digits, '_' and '-'.")
         with self._lock:
             entry = self._entries.get(name)
-        if entry and not fresh and time.monotonic() - entry.checked < self._max_age:
-            return entry.dataset
+        is_young = entry and time.monotonic() - entry.checked < self.max_age
+        return entry.dataset if entry and is_young else None
+
+    def get(self, name: str, *, fresh: bool = False) -> Dataset:
+        """The dataset of that name, looked at within the last ``max_age`` seconds, or just now if ``fresh``.
+
+        Raises DatasetNotFound, DatasetInvalid and StorageUnavailable.
+        """
+        if (known := self.known(name)) and not fresh:
+            return known
+        with self._lock:
+            entry = self._entries.get(name)
         try:
             objects = self._find(name)
         except DatasetNotFound:

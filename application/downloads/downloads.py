@@ -1,9 +1,12 @@
 """The use case, for HTTP and for the command line: plan a download, then open its bytes."""
 
 import asyncio
+import time
+from functools import partial
 from pathlib import Path
 
 from application.datasets.catalogue import Catalogue
+from application.datasets.looks import Looks
 from application.downloads.answer import Answer, Kind
 from application.downloads.conditions import Conditions
 from application.downloads.content import Content
@@ -22,16 +25,21 @@ from application.downloads.redirects import Redirects
 from application.downloads.stored import StoredObject
 from application.engine.scan import Engine
 from application.engine.windows import memory_needed
-from application.errors import AnswerTooLarge, DatasetChanged, ResultTooLarge
+from application.errors import AnswerTooLarge, DatasetChanged, ResultTooLarge, StorageStalled
+from application.models import Dataset
 from application.production.productions import Productions
 from application.storage.base import Storage
+from application.storage.lanes import Lanes, outcome
 from application.telemetry.tracing import span
 
 NONE = Conditions()
 
 
 class Downloads:
-    """Plans downloads and opens them; owns nothing but what it is given."""
+    """Plans downloads and opens them; owns nothing but what it is given.
+
+    A task waits for storage in the ``lanes``, and for a plan at most ``plan_seconds``.
+    """
 
     def __init__(
         self,
@@ -40,6 +48,8 @@ class Downloads:
         engine: Engine,
         productions: Productions,
         *,
+        lanes: Lanes,
+        plan_seconds: float,
         threads: int,
         memory: int,
         folder: Path | None,
@@ -49,13 +59,16 @@ class Downloads:
         self._catalogue = catalogue
         self._engine = engine
         self._productions = productions
+        self._lanes = lanes
+        self._looks: Looks[Dataset] = Looks(lanes)
+        self._plan_seconds = plan_seconds
         self._threads = threads
         self._memory = memory
         self._folder = folder
         self._carriage = carriage
 
     def plan(self, request: Request, *, fresh: bool = False) -> Plan:
-        """Fit a request to its dataset; reads metadata only.
+        """Fit a request to its dataset; reads metadata only. For a thread that may wait for storage.
 
         Raises FormatUnknown, DatasetNotFound, DatasetInvalid, QueryInvalid, ColumnUnsupported and
         StorageUnavailable.
@@ -65,6 +78,30 @@ class Downloads:
             dataset = self._catalogue.get(request.name, fresh=fresh)
             return make_plan(request, dataset, chosen, self._carriage)
 
+    async def planned(self, request: Request, *, fresh: bool = False) -> Plan:
+        """As ``plan``, in a task, which shares its look at the dataset with all who ask for it.
+
+        Raises as ``plan``, and StorageStalled after ``plan_seconds``. The look goes on, for who asks again.
+        """
+        chosen = find_format(request.extension)
+        with span("plan", download_dataset=request.name, download_format=request.extension):
+            dataset = await self._find(request.name, fresh)
+            return await asyncio.to_thread(make_plan, request, dataset, chosen)
+
+    async def _find(self, name: str, fresh: bool) -> Dataset:
+        known = self._catalogue.known(name)
+        if known and not fresh:
+            return known
+        since = time.monotonic() - (0 if fresh else self._catalogue.max_age)
+        # What a look finds is new to all who join it, so it takes nothing that is known for it.
+        look = self._looks.join(name, partial(self._catalogue.get, name, fresh=True), since)
+        try:
+            return await outcome(look, self._plan_seconds)
+        except TimeoutError:
+            raise StorageStalled(
+                "The dataset's storage takes too long to tell what the dataset is; try again."
+            ) from None
+
     def open(self, plan: Plan) -> Content:
         """A plan's bytes, which others who ask for the same ETag share; blocks on no I/O.
 
@@ -72,7 +109,14 @@ class Downloads:
         """
         if plan.is_native:
             dataset, make_room = plan.dataset, self._productions.make_room
-            return StoredObject(self._storage, dataset.objects[0], dataset.rows, self._folder, make_room)
+            return StoredObject(
+                self._storage,
+                dataset.objects[0],
+                dataset.rows,
+                self._folder,
+                make_room,
+                in_thread=partial(self._lanes.run, read_lane(dataset)),
+            )
         return self._productions.join(plan.e_tag, lambda: self._job(plan))
 
     def _job(self, plan: Plan) -> DownloadJob:
@@ -114,7 +158,7 @@ class Downloads:
         try:
             return await self._answer(request, plan, conditions, limits, redirects)
         except DatasetChanged:
-            plan = await asyncio.to_thread(self.plan, request, fresh=True)
+            plan = await self.planned(request, fresh=True)
         return await self._answer(request, plan, conditions, limits, redirects)
 
     async def _answer(
@@ -128,8 +172,7 @@ class Downloads:
         if conditions.is_not_modified(plan.validators):
             return Answer(Kind.NOT_MODIFIED, plan)
         if redirects and redirects.may_find(plan, limits):
-            # Only then, for all threads of the loop may wait for stalled storage.
-            url = await asyncio.to_thread(redirects.find, plan)
+            url = await self._lanes.run(read_lane(plan.dataset), partial(redirects.find, plan))
             if url is not None:
                 return Answer(Kind.REDIRECT, plan, location=url)
         content = self.open(plan)
@@ -139,10 +182,15 @@ class Downloads:
             content.close()
             if not (redirects and isinstance(error, AnswerTooLarge)):
                 raise
-            url = await asyncio.to_thread(redirects.instead, request, plan)
+            url = await self._lanes.run(read_lane(plan.dataset), partial(redirects.instead, request, plan))
             if url is None:
                 raise
         return Answer(Kind.REDIRECT, plan, location=url)
+
+
+def read_lane(dataset: Dataset) -> str:
+    """The lane for reading a dataset; looks at it have another, which what is in the spool needs too."""
+    return f"{dataset.name}/"
 
 
 async def _prepare(

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, Self
+from typing import IO, Protocol, Self, TypeVar
 
 from application.errors import AnswerTooLarge
 from application.models import ObjectMeta
@@ -15,12 +15,21 @@ from application.storage.base import CHUNK, Storage
 
 HELD_IN_MEMORY = 8 << 20
 
+Result = TypeVar("Result")
+
+
+class InThread(Protocol):
+    """What has work that waits for storage done in a thread."""
+
+    async def __call__(self, work: Callable[[], Result], /) -> Result:
+        """The work's result."""
+
 
 class StoredObject:
     """A content of so many rows that lies in storage: nothing is made, and its size is known at once.
 
     What is held lies in ``folder``, beyond 8 MiB; ``make_room`` is called when that is full, and says
-    whether it helped.
+    whether it helped. A task waits for storage by ``in_thread``.
     """
 
     source = "object"
@@ -34,12 +43,15 @@ class StoredObject:
         rows: int,
         folder: Path | None = None,
         make_room: Callable[[], bool] = lambda: False,
+        *,
+        in_thread: InThread = asyncio.to_thread,
     ) -> None:
         self._storage = storage
         self._meta = meta
         self.rows: int | None = rows
         self._folder = folder
         self._make_room = make_room
+        self._in_thread = in_thread
         self.position = 0
         self._end = meta.size
         self._chunks: Iterator[bytes] | None = None
@@ -78,7 +90,7 @@ class StoredObject:
     async def ready(self) -> bool:
         """Fetch the first piece, so that an early failure still gets a status."""
         if not self._ahead:
-            self._ahead = await asyncio.to_thread(self._next)
+            self._ahead = await self._in_thread(self._next)
         return bool(self._ahead)
 
     async def hold(self) -> None:
@@ -86,7 +98,7 @@ class StoredObject:
 
         Raises as ``read``, and AnswerTooLarge where there is no place for it.
         """
-        await asyncio.to_thread(self._hold)
+        await self._in_thread(self._hold)
 
     def _hold(self) -> None:
         size, folder = self._end - self.position, self._folder

@@ -11,6 +11,7 @@ from uuid import uuid4
 import duckdb
 import pyarrow as pa
 
+from application.engine.connections import StorageConnections
 from application.errors import (
     Busy,
     DatasetInvalid,
@@ -19,7 +20,7 @@ from application.errors import (
     ResultTooLarge,
     StorageUnavailable,
 )
-from application.storage.base import EngineAccess, Storage
+from application.storage.base import REQUEST_SECONDS, EngineAccess, Storage
 from application.telemetry import logger
 
 # These make the database refuse every later query (docs/architecture.md).
@@ -37,6 +38,7 @@ class Database:
         threads: int,
         temp_directory: Path | None,
         temp_limit: str,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         self._storage = storage
         self._temp_directory = temp_directory
@@ -59,20 +61,30 @@ class Database:
         self._database: duckdb.DuckDBPyConnection | None = None
         self._secret: object = None
         self._cursors = 0
+        self._request_seconds = request_seconds
+        self._connections: StorageConnections | None = None
         self.replacements = 0  # of spoiled databases, for the metrics
 
     def close(self) -> None:
         """Close the database; the next use opens another."""
         with self._lock:
             database, self._database = self._database, None
+        self.give_up()
         if database:
             database.close()
+
+    def give_up(self) -> None:
+        """Have what waits for storage fail: it hears nothing else."""
+        with self._lock:
+            connections, self._connections = self._connections, None
+        if connections:
+            connections.cut()
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor of its own, with the engine's errors made ours; a spoiled database is replaced."""
         try:
-            database = self._open()
+            database, connections = self._open()
             cursor = database.cursor()
         except duckdb.Error as error:
             # Forgotten, not closed: closing it would break the other downloads' cursors.
@@ -82,7 +94,8 @@ class Database:
         with self._lock:
             self._cursors += 1
         try:
-            yield cursor
+            with connections.watched():
+                yield cursor
         except FATAL as error:
             self._discard(database)
             raise EngineFailed("The engine failed on this dataset.") from error
@@ -104,14 +117,16 @@ class Database:
                 self._cursors -= 1
             cursor.close()
 
-    def _open(self) -> duckdb.DuckDBPyConnection:
+    def _open(self) -> tuple[duckdb.DuckDBPyConnection, StorageConnections]:
         with self._lock:
             access = self._storage.engine_access()
             if self._database is None:
                 self._database = self._locked_down(access)
             if access.secret != self._secret:
                 self._set_secret(self._database, access.secret)
-            return self._database
+            if self._connections is None:
+                self._connections = StorageConnections(access, self._request_seconds)
+            return self._database, self._connections
 
     def _locked_down(self, access: EngineAccess) -> duckdb.DuckDBPyConnection:
         """A database that can read the storage's root and nothing else, and cannot be told otherwise."""

@@ -167,6 +167,10 @@ class Engine:
         with self.database.cursor() as cursor:
             cursor.execute("SELECT 1").fetchall()
 
+    def give_up(self) -> None:
+        """Have what waits for storage fail: it hears nothing else."""
+        self.database.give_up()
+
     def close(self) -> None:
         """Close the database; the next use opens another."""
         self.database.close()

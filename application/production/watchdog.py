@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from application.errors import DeadlineExceeded, DownloadError, ProductionStalled
+from application.errors import DeadlineExceeded, DownloadError, StorageStalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Watch:
         self._silent = self._silent + passed if tape.size == self._size else 0.0
         self._size = tape.size
         if self._silent > self._patience.stall_seconds:
-            return ProductionStalled("The dataset's storage gave nothing for too long.")
+            return StorageStalled("The dataset's storage gave nothing for too long.")
         if self._worked > self._patience.most_seconds:
             return DeadlineExceeded(
                 f"This download takes more than the {self._patience.most_seconds:g} s that making one may "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from application.errors import ConfigurationError
-from application.storage.base import EngineAccess, Level, S3Secret, Storage, join
+from application.storage.base import REQUEST_SECONDS, EngineAccess, Level, S3Secret, Storage, join
 from application.storage.export import S3ExportStorage
 from application.storage.local import LocalStorage
 from application.storage.s3 import S3Storage
@@ -24,6 +24,7 @@ class _S3Options:
     region: str | None
     profile: str | None
     endpoint_url: str | None
+    seconds: float
 
 
 def open_storage(
@@ -33,9 +34,13 @@ def open_storage(
     region: str | None = None,
     profile: str | None = None,
     endpoint_url: str | None = None,
+    seconds: float = REQUEST_SECONDS,
 ) -> Storage:
-    """Return the storage at a bucket, s3://bucket/prefix or folder; connects to nothing."""
-    options = _S3Options(region, profile, endpoint_url)
+    """Return the storage at a bucket, s3://bucket/prefix or folder; connects to nothing.
+
+    A request to a bucket may take so many ``seconds``, with all of its answer.
+    """
+    options = _S3Options(region, profile, endpoint_url, seconds)
     return next(make(location, prefix, options) for matches, make in SCHEMES if matches(location))
 
 
@@ -47,7 +52,12 @@ def _open_bucket(location: str, prefix: str, options: _S3Options) -> Storage:
             "DATASET_BUCKET names no bucket: give its name, s3://bucket/prefix, or a folder with a / in it."
         )
     return S3Storage(
-        bucket, root, region=options.region, profile=options.profile, endpoint_url=options.endpoint_url
+        bucket,
+        root,
+        region=options.region,
+        profile=options.profile,
+        endpoint_url=options.endpoint_url,
+        seconds=options.seconds,
     )
 
 
@@ -79,13 +89,20 @@ SCHEMES: tuple[tuple[Callable[[str], bool], Callable[[str, str, _S3Options], Sto
 
 
 def open_export_storage(
-    location: str, *, region: str | None = None, profile: str | None = None, endpoint_url: str | None = None
+    location: str,
+    *,
+    region: str | None = None,
+    profile: str | None = None,
+    endpoint_url: str | None = None,
+    seconds: float = REQUEST_SECONDS,
 ) -> S3ExportStorage:
     """Return the storage that exports go to, at a bucket or s3://bucket/prefix; connects to nothing."""
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     if not _BUCKET.fullmatch(bucket) or (prefix and not location.startswith("s3://")):
         raise ConfigurationError("EXPORT_BUCKET names no bucket: give its name, or s3://bucket/prefix.")
-    return S3ExportStorage(bucket, _join(prefix), region=region, profile=profile, endpoint_url=endpoint_url)
+    return S3ExportStorage(
+        bucket, _join(prefix), region=region, profile=profile, endpoint_url=endpoint_url, seconds=seconds
+    )
 
 
 def _join(*prefixes: str) -> str:

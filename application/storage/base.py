@@ -8,6 +8,8 @@ from typing import Protocol
 from application.models import ObjectMeta
 
 CHUNK = 1 << 20
+# What a request may take, with all of its answer.
+REQUEST_SECONDS = 30.0
 _LONGEST = 1024
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _RANGE = 8 * CHUNK
 _PROOF_SECONDS = 60.0
 _SILENCE = timedelta(seconds=5)
-_WHOLE_REQUEST = timedelta(seconds=60)
 _LAST_RETRY = timedelta(seconds=8)
 _ENGINE_SETTINGS = (
     # Keys are names, not patterns: without it ``*``, ``[`` and ``?`` in a key mean something else; the option
@@ -40,10 +39,18 @@ class S3Storage:
     """The objects of a bucket under a root prefix; its client is made at first use, in any thread."""
 
     def __init__(
-        self, bucket: str, root: str, *, region: str | None, profile: str | None, endpoint_url: str | None
+        self,
+        bucket: str,
+        root: str,
+        *,
+        region: str | None,
+        profile: str | None,
+        endpoint_url: str | None,
+        seconds: float,
     ) -> None:
         environment = os.environ
         self._bucket, self._root = bucket, root
+        self._seconds = seconds
         self._region = (
             region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "eu-west-2"
         )
@@ -172,7 +179,8 @@ class S3Storage:
                 "allow_http": self._scheme == "http",
                 "connect_timeout": _SILENCE,
                 "read_timeout": silence or _SILENCE,
-                "timeout": _WHOLE_REQUEST,
+                # With the body, however it trickles.
+                "timeout": timedelta(seconds=self._seconds),
             },
             # A silent server costs two attempts of five seconds: no retry begins after eight.
             retry_config={
@@ -233,7 +241,7 @@ class S3Storage:
             if "non-partial" not in str(error):
                 raise unavailable(error) from error
             # Some servers (rclone) answer a range with 200 and Content-Range, which obstore refuses.
-            return read_signed(self.presign(meta.path, 60), meta, start, end)
+            return read_signed(self.presign(meta.path, 60), meta, start, end, self._seconds)
         if len(body) != end - start:
             raise StorageUnavailable("The storage sent fewer bytes than it was asked for.")
         return body

@@ -1,5 +1,8 @@
 """Ranges by signed URL, for servers whose answers the S3 client is too strict to take."""
 
+import socket
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -12,12 +15,15 @@ if TYPE_CHECKING:
     from email.message import Message
 
 CHANGED = "The dataset was changed or removed while it was read."
-_SECONDS = 10.0
+_SILENCE = 10.0
 _GONE = (404, 412, 416)
 
 
-def read_signed(url: str, meta: ObjectMeta, start: int, end: int) -> bytes:
-    """GET the bytes [start, end) of a signed URL; DatasetChanged when the object is no longer ``meta``."""
+def read_signed(url: str, meta: ObjectMeta, start: int, end: int, seconds: float) -> bytes:
+    """GET the bytes [start, end) of a signed URL; DatasetChanged when the object is no longer ``meta``.
+
+    Raises StorageUnavailable where they are not here after so many seconds.
+    """
     from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
     parts = urlsplit(url)
@@ -27,8 +33,18 @@ def read_signed(url: str, meta: ObjectMeta, start: int, end: int) -> bytes:
     else:
         headers["If-Unmodified-Since"] = format_datetime(meta.last_modified, usegmt=True)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.netloc, timeout=_SECONDS)
+    connection = kind(parts.netloc, timeout=_SILENCE)
+
+    def break_off() -> None:
+        # A timeout of the socket's own begins anew with each byte.
+        if connection.sock:
+            with suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    deadline = threading.Timer(seconds, break_off)
+    deadline.daemon = True
     try:
+        deadline.start()
         connection.request("GET", f"{parts.path}?{parts.query}", headers=headers)
         with connection.getresponse() as response:
             if response.status in _GONE:
@@ -46,6 +62,7 @@ def read_signed(url: str, meta: ObjectMeta, start: int, end: int) -> bytes:
     except (OSError, HTTPException) as error:
         raise StorageUnavailable("The storage does not answer.") from error
     finally:
+        deadline.cancel()
         connection.close()
     if len(body) != end - start:
         raise StorageUnavailable("The storage sent fewer bytes than it was asked for.")

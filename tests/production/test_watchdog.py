@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from application.errors import DeadlineExceeded, ProductionStalled
+from application.errors import DeadlineExceeded, StorageStalled
 from application.production.watchdog import Patience, Watch
 
 
@@ -22,7 +22,7 @@ def test_silence_is_counted_from_the_last_byte() -> None:
     tape.size = 1
     assert watch.look(18, tape) is None
     assert watch.look(28, tape) is None
-    assert isinstance(watch.look(28.1, tape), ProductionStalled)
+    assert isinstance(watch.look(28.1, tape), StorageStalled)
 
 
 def test_making_bytes_all_the_time_takes_too_long_in_the_end() -> None:

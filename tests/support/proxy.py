@@ -1,4 +1,4 @@
-"""A TCP proxy that sees what passes, and can hold it back or cut it off."""
+"""A TCP proxy that sees what passes, and can hold it back, let it trickle, or cut it off."""
 
 import socket
 import struct
@@ -6,7 +6,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+TRICKLE_SECONDS = 0.1
 
 
 class Proxy:
@@ -23,6 +26,9 @@ class Proxy:
         self._open: list[socket.socket] = []
         self._lock = threading.Lock()
         self._held_at = sys.maxsize
+        self._slow = b""
+        self._slow_after, self._slow_size = 0, 1
+        self._fast = threading.Event()
         self.received = 0  # bytes that came back
         self.requests: list[bytes] = []  # what was sent, as it came
         self.flowing = threading.Event()
@@ -34,14 +40,21 @@ class Proxy:
         """Let nothing through, without a word, once this many bytes have come back."""
         self._held_at = self.received + count
 
+    def trickle(self, name: str, after: int = 0, size: int = 1) -> None:
+        """Answer what has this name in it by ``size`` bytes now and then, ``after`` so many at once."""
+        self._slow, self._slow_after, self._slow_size = name.encode(), after, size
+        self._fast.clear()
+
     def release(self) -> None:
         """Let everything through again."""
+        self._slow = b""
+        self._fast.set()
         self._held_at = sys.maxsize
         self.flowing.set()
 
     def close(self) -> None:
         """Take no more connections and end those that there are."""
-        self.flowing.set()
+        self.release()
         # On Linux close alone does not wake a thread that waits in accept or recv.
         for connection in (self._listener, *self._open):
             with suppress(OSError):
@@ -60,21 +73,26 @@ class Proxy:
                     continue
                 self._open += [client, server]
                 left = self._cuts.pop(0) if self._cuts else None
-                threading.Thread(target=self._ask, args=(client, server), daemon=True).start()
-                threading.Thread(target=self._answer, args=(server, client, left), daemon=True).start()
+                pair = _Pair(client, server)
+                threading.Thread(target=self._ask, args=(pair,), daemon=True).start()
+                threading.Thread(target=self._answer, args=(pair, left), daemon=True).start()
 
-    def _ask(self, client: socket.socket, server: socket.socket) -> None:
+    def _ask(self, pair: "_Pair") -> None:
+        client, server = pair.client, pair.server
         with suppress(OSError):
             while data := client.recv(1 << 16):
                 self.flowing.wait()
                 self.requests.append(data)
+                pair.asked, pair.answered = data, 0
                 server.sendall(data)
             server.shutdown(socket.SHUT_WR)
 
-    def _answer(self, server: socket.socket, client: socket.socket, left: int | None) -> None:
+    def _answer(self, pair: "_Pair", left: int | None) -> None:
+        client, server = pair.client, pair.server
         with suppress(OSError):
             while data := server.recv(1 << 16):
                 self.flowing.wait()
+                data = self._trickled(pair, data)
                 with self._lock:
                     self.received += len(data)
                     if self.received >= self._held_at:
@@ -87,6 +105,25 @@ class Proxy:
                     server.shutdown(socket.SHUT_RDWR)
                     return
             client.shutdown(socket.SHUT_WR)
+
+    def _trickled(self, pair: "_Pair", data: bytes) -> bytes:
+        """What is left to be sent once it need not trickle any more."""
+        while data and self._slow and self._slow in pair.asked and pair.answered >= self._slow_after:
+            pair.client.sendall(data[: self._slow_size])
+            data = data[self._slow_size :]
+            self._fast.wait(TRICKLE_SECONDS)
+        pair.answered += len(data)
+        return data
+
+
+@dataclass(slots=True)
+class _Pair:
+    """A connection on both sides, what was last asked on it, and how much has been answered to that."""
+
+    client: socket.socket
+    server: socket.socket
+    asked: bytes = b""
+    answered: int = 0
 
 
 @contextmanager

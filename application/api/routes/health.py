@@ -1,7 +1,5 @@
 """Whether the process lives, and whether it can serve."""
 
-import asyncio
-
 from fastapi import APIRouter
 
 from application.api.dependencies import CurrentService
@@ -22,5 +20,5 @@ async def health() -> dict[str, str]:
 @router.get("/ready")
 async def ready(current: CurrentService) -> dict[str, str]:
     """Storage and engine answer."""
-    await asyncio.to_thread(current.check)
+    await current.check()
     return {"status": "ready", "service": SERVICE}

@@ -41,6 +41,11 @@ class DownloadJob:
     memory: int
     cancellation: Cancellation = field(default_factory=Cancellation)
 
+    @property
+    def owner(self) -> str:
+        """Whose slots it takes: its dataset."""
+        return self.plan.dataset.name
+
     def run(self, tape: Tape) -> None:
         """Write the whole result, or raise; the version of the data is compared before and after."""
         plan = self.plan

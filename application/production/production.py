@@ -32,6 +32,10 @@ class Job(Protocol):
         """What stops it."""
 
     @property
+    def owner(self) -> str:
+        """Whose slots it takes: its dataset."""
+
+    @property
     def memory(self) -> int:
         """Bytes it may need while it runs."""
 
@@ -113,12 +117,12 @@ class Production:
 
     def _make(self) -> None:
         job, tape = self._job, self.tape
-        self._slots.enter(job.memory, lambda: job.cancellation.is_set)
+        self._slots.enter(job.owner, job.memory, lambda: job.cancellation.is_set)
         try:
             with span("produce"), watched(tape, self.stop, self._patience):
                 job.run(tape)
         finally:
-            self._slots.leave(job.memory)
+            self._slots.leave(job.owner, job.memory)
         if job.cancellation.is_set:
             raise ProductionCancelled("The download was cancelled.")
 

@@ -2,45 +2,60 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from application.errors import Busy, ProductionCancelled, ResultTooLarge
 
 
+@dataclass(eq=False, frozen=True, slots=True)
+class _Ticket:
+    """Somebody who waits."""
+
+    owner: str
+    memory: int
+
+
 class Slots:
-    """Slots for productions, by count and by memory, given in the order of asking."""
+    """Slots for productions, by count and by memory, given in the order of asking.
+
+    One owner, a dataset, never has all of three or more: its storage may stall, and the others would wait.
+    """
 
     def __init__(self, count: int, memory: int, most_waiting: int, seconds: float) -> None:
         self._count = count
+        self._share = count - 1 if count > 2 else count
+        self._owned: Counter[str] = Counter()
         self._memory = memory
         self._budget = memory
         self._most_waiting = most_waiting
         self._seconds = seconds
-        self._queue: deque[object] = deque()
+        self._queue: deque[_Ticket] = deque()
         self.taken = 0
         self._changed = threading.Condition()
 
-    def enter(self, memory: int, is_cancelled: Callable[[], bool]) -> None:
-        """Wait for a slot.
+    def enter(self, owner: str, memory: int, is_cancelled: Callable[[], bool]) -> None:
+        """Wait for a slot of the owner's.
 
         Raises Busy, ProductionCancelled, or ResultTooLarge for what can never fit.
         """
         if memory > self._budget:
             needs, has = -(-memory >> 20), self._budget >> 20
             raise ResultTooLarge(f"This dataset's rows need {needs} MiB to read; this service has {has} MiB.")
-        ticket = object()
+        ticket = _Ticket(owner, memory)
         deadline = time.monotonic() + self._seconds
         with self._changed:
             if len(self._queue) >= self._most_waiting + self._count:
                 raise Busy("Too many downloads are waiting; try again later.")
             self._queue.append(ticket)
             try:
-                while self._queue[0] is not ticket or self._count < 1 or self._memory < memory:
+                while self._next() is not ticket:
                     self._raise_if_hopeless(deadline, is_cancelled)
                     self._changed.wait(deadline - time.monotonic())
                 self._raise_if_hopeless(float("inf"), is_cancelled)
                 self._count -= 1
+                self._owned[owner] += 1
                 self.taken += 1
                 self._memory -= memory
             finally:
@@ -52,9 +67,12 @@ class Slots:
         """How many wait for a slot."""
         return len(self._queue)
 
-    def leave(self, memory: int) -> None:
+    def leave(self, owner: str, memory: int) -> None:
         """Give a slot back."""
         with self._changed:
+            self._owned[owner] -= 1
+            if not self._owned[owner]:
+                del self._owned[owner]
             self._count += 1
             self.taken -= 1
             self._memory += memory
@@ -64,6 +82,11 @@ class Slots:
         """Make those who wait look again at whether they still want to."""
         with self._changed:
             self._changed.notify_all()
+
+    def _next(self) -> _Ticket | None:
+        """Who gets the next slot, if there is one for them now: the first whose owner may have another."""
+        first = next((ticket for ticket in self._queue if self._owned[ticket.owner] < self._share), None)
+        return first if first and self._count > 0 and self._memory >= first.memory else None
 
     def _raise_if_hopeless(self, deadline: float, is_cancelled: Callable[[], bool]) -> None:
         if is_cancelled():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -53,6 +54,7 @@ class Work:
 
     data: bytes = b"the bytes"
     memory: int = 0
+    owner: str = field(default_factory=lambda: uuid4().hex)
     failure: BaseException | None = None
     hold: bool = False
     cancellation: Stop = field(default_factory=Stop)
@@ -235,23 +237,53 @@ def test_one_who_leaves_while_waiting_gives_up_the_wait(house: Maker) -> None:
 
 def test_places_are_given_in_the_order_of_asking() -> None:
     given = places(count=1)
-    given.enter(0, lambda: False)
+    given.enter("a", 0, lambda: False)
     order: list[int] = []
 
     def wait(number: int) -> None:
-        given.enter(0, lambda: False)
+        given.enter("a", 0, lambda: False)
         order.append(number)
-        given.leave(0)
+        given.leave("a", 0)
 
     threads = []
     for number in range(8):
         threads.append(threading.Thread(target=wait, args=(number,), daemon=True))
         threads[-1].start()
         until(lambda: given.waiting == len(threads))
-    given.leave(0)
+    given.leave("a", 0)
     for thread in threads:
         thread.join(PATIENCE)
     assert order == list(range(8))
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_one_dataset_never_has_all_places(house: Maker, count: int) -> None:
+    given = places(count=count)
+    productions = house(given)
+    slow = [Work(hold=True, owner="slow") for _ in range(3 * count)]
+    readers = [productions.join(f"slow {number}", lambda job=job: job) for number, job in enumerate(slow)]
+    until(lambda: given.taken == count - 1)
+    assert read(productions, "other", Work(b"other", owner="other")) == b"other"
+    assert given.taken == count - 1
+    for job in slow:
+        job.let_go.set()
+    assert [rest(reader) for reader in readers] == [b"the bytes"] * len(slow)
+    for reader in readers:
+        reader.close()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_of_few_places_one_dataset_may_have_all(house: Maker, count: int) -> None:
+    given = places(count=count)
+    productions = house(given)
+    jobs = [Work(hold=True, owner="one") for _ in range(count)]
+    readers = [productions.join(str(number), lambda job=job: job) for number, job in enumerate(jobs)]
+    until(lambda: given.taken == count)
+    for job in jobs:
+        job.let_go.set()
+    for reader in readers:
+        assert rest(reader) == b"the bytes"
+        reader.close()
 
 
 def test_no_more_run_than_there_are_places(house: Maker) -> None:

@@ -111,16 +111,32 @@ def test_a_listing_ends_with_its_deadline(bucket: Bucket) -> None:
         assert time.monotonic() - began < 12
 
 
-def test_data_that_trickles_ends_the_download_and_frees_what_it_held(bucket: Bucket) -> None:
+@pytest.mark.parametrize(("stall_seconds", "code"), [(1.0, "storage-stalled"), (60.0, "storage-unavailable")])
+def test_data_that_trickles_ends_the_download_and_frees_what_it_held(
+    bucket: Bucket, stall_seconds: float, code: str
+) -> None:
     size = (bucket.folder / "slow.parquet").stat().st_size
-    with serving_bucket(bucket, catalogue_max_age=3600, production_stall_seconds=2.0) as server:
+    with serving_bucket(bucket, catalogue_max_age=3600, production_stall_seconds=stall_seconds) as server:
         assert server.get("/slow.csv?entity=5").status_code == 200
         # Larger than a footer is, so that it is data which trickles.
         bucket.proxy.trickle("GET /bucket/dataset/slow.parquet", after=size // 8)
         response = server.get("/slow.csv")
-        assert response.status_code == 503
-        assert response.json()["code"] in ("storage-stalled", "storage-unavailable")
+        assert (response.status_code, response.json()["code"]) == (503, code)
         assert eventually(lambda: productions() == 0)
+
+
+def test_data_that_trickles_leaves_the_other_datasets_a_place(bucket: Bucket) -> None:
+    settings = {"catalogue_max_age": 3600, "storage_seconds": 4 * LATE}
+    with serving_bucket(bucket, **settings) as server, ThreadPoolExecutor(MANY) as clients:
+        assert server.get("/slow.csv?entity=5").status_code == 200
+        bucket.proxy.trickle("GET /bucket/dataset/slow.parquet")
+        slow = [clients.submit(ask, server, f"/slow.csv?entity={number}") for number in range(10, 10 + MANY)]
+        assert eventually(lambda: productions() >= 4)
+        began = time.monotonic()
+        assert server.get("/quick.csv?entity=6").status_code == 200
+        assert time.monotonic() - began < LATE
+        bucket.proxy.release()
+        assert {answer.result().status_code for answer in slow} == {200}
 
 
 def test_downloads_of_a_stored_object_that_trickle_leave_the_others_answering(bucket: Bucket) -> None:

@@ -137,7 +137,7 @@ def check_settings(settings: Settings) -> None:
 
 def _open_access(settings: Settings) -> Access:
     return open_access(
-        settings.api_key.get_secret_value() if settings.api_key else None,
+        None if settings.api_key is None else settings.api_key.get_secret_value(),
         settings.trusted_proxies,
         settings.rate_limit,
         settings.rate_limit_storage.get_secret_value(),

@@ -16,6 +16,7 @@ from application.api.middleware.client import ClientMiddleware
 from application.api.middleware.connection import ConnectionMiddleware
 from application.api.middleware.cors import SettingsCORSMiddleware
 from application.api.middleware.failures import FailureMiddleware
+from application.api.middleware.host import HostMiddleware
 from application.api.middleware.request_id import RequestIdMiddleware
 from application.api.middleware.security_headers import SecurityHeadersMiddleware
 from application.api.middleware.settings import SettingsMiddleware
@@ -74,6 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, http_error)
     # The last one added is the outermost. What refuses is inside CORS, so that a browser can read why.
     app.add_middleware(AccessMiddleware)
+    app.add_middleware(HostMiddleware)
     app.add_middleware(FailureMiddleware)
     app.add_middleware(SettingsCORSMiddleware)
     app.add_middleware(SecurityHeadersMiddleware)

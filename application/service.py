@@ -236,4 +236,5 @@ def _exports(
         return None
     # On Lambda nothing runs once the answer is out: there a call of its own makes the export.
     begin = SelfInvocation(settings.aws_lambda_function_name) if settings.aws_lambda_function_name else None
-    return Exports(store, storage, downloads, settings.export_url_seconds, begin)
+    seconds, charset = settings.export_url_seconds, settings.csv_charset
+    return Exports(store, storage, downloads, seconds, begin, with_charset=charset)

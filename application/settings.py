@@ -26,6 +26,9 @@ LAMBDA_BYTES = 200_000_000
 
 ByteSize = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$")]
 
+# An empty prefix is the root, and an empty key a mistake, which must not open the service.
+MEANT_WHEN_EMPTY = frozenset({"dataset_prefix", "api_key"})
+
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
@@ -53,6 +56,7 @@ class Settings(BaseSettings):
     )
     s3_use_ssl: bool | None = None
     cors_allow_origins: str = ""
+    csv_charset: bool = False
     api_key: SecretStr | None = None
     trusted_proxies: str = ""
     rate_limit: str = ""
@@ -93,8 +97,13 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _without_blanks(cls, given: Any) -> Any:
-        # Deployments pass variables on without a value; only the prefix means something when it is empty.
-        return {name: value for name, value in given.items() if value != "" or name == "dataset_prefix"}
+        # Deployments pass variables on without a value.
+        return {name: value for name, value in given.items() if value != "" or name in MEANT_WHEN_EMPTY}
+
+    @field_validator("csv_charset", mode="before")
+    @classmethod
+    def _by_name(cls, value: object) -> object:
+        return True if isinstance(value, str) and value.lower() in ("utf-8", "utf8") else value
 
     @field_validator("spool_dir", mode="before")
     @classmethod

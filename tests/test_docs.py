@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
 # Told by the router and by the middleware, so not in the table.
 OTHER_CODES = (
-    *("unauthorized", "rate-limited", "too-many-downloads"),
+    *("unauthorized", "rate-limited", "too-many-downloads", "bad-request"),
     *("not-found", "method-not-allowed", "precondition-failed", "range-not-satisfiable", "internal"),
 )
 

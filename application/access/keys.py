@@ -31,6 +31,7 @@ def parse_keys(text: str | None) -> ApiKeys:
     keys = [part.strip().encode() for part in text.split(",") if part.strip()]
     if not keys:
         raise ConfigurationError(
-            "API_KEY is set, but no key is in it: write one, or several with commas between."
+            "API_KEY is set, but no key is in it: write one, or several with commas between, "
+            "or do not set it."
         )
     return ApiKeys(keys)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from application.api.negotiation import choose_coding
 from application.api.state import settings_of
+from application.client.contract import ALIAS, OPENAPI
 from application.downloads.limits import Limits
 from application.errors import ParameterProblem, QueryInvalid
 from application.formats.compression import CODINGS
@@ -47,7 +48,8 @@ def service(request: Request) -> Service:
 def development_only(request: Request) -> None:
     """404 unless ENVIRONMENT is development."""
     if not settings_of(request.scope).is_development:
-        raise HTTPException(404)
+        path = request.scope["path"]
+        raise HTTPException(404, f"A dataset of that name is at {ALIAS}{path}." if path == OPENAPI else None)
 
 
 def parameters(request: Request) -> tuple[tuple[str, str], ...]:

@@ -144,10 +144,12 @@ async def http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - the handler is registered for this class alone
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "-")
-    detail = {
-        HTTPStatus.NOT_FOUND: "There is nothing here; downloads are at /{dataset}.{extension}.",
-        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible here.",
-    }.get(status, error.detail)
+    detail = error.detail
+    if detail == status.phrase:
+        detail = {
+            HTTPStatus.NOT_FOUND: "There is nothing here; downloads are at /{dataset}.{extension}.",
+            HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible here.",
+        }.get(status, detail)
     headers = dict(error.headers or {})
     if headers.get("Allow") in ("GET", "HEAD"):
         # Those paths have a route for each of the two; the router names the first it finds.

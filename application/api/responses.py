@@ -35,7 +35,7 @@ class DownloadResponse(Response):
     """Answers one request for a plan; a failure after the headers breaks the connection.
 
     ``limits`` makes every result whole before its headers, for places where an abort cannot be seen.
-    ``max_age`` is the seconds for which caches keep it.
+    ``max_age`` is the seconds for which caches keep it. ``with_charset``: it says so where it is text.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class DownloadResponse(Response):
         limits: Limits | None,
         redirects: Redirects,
         max_age: int,
+        with_charset: bool,
     ) -> None:
         super().__init__()
         self._downloads = downloads
@@ -57,6 +58,7 @@ class DownloadResponse(Response):
         self._limits = limits
         self._redirects = redirects
         self._max_age = max_age
+        self._with_charset = with_charset
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         facts = facts_of(scope)
@@ -109,7 +111,7 @@ class DownloadResponse(Response):
             "Cache-Control": f"public, max-age={self._max_age}",
             "Vary": "Accept-Encoding",
             # On a 304 too: the Lambda adapter would add another, and caches take over what a 304 says.
-            "Content-Type": plan.format.media_type,
+            "Content-Type": plan.format.content_type(with_charset=self._with_charset),
             "X-Dataset": plan.dataset.name,
             "X-Format": plan.format.extension,
         }

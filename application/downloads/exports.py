@@ -55,7 +55,8 @@ class Opener(Protocol):
 class Exports:
     """Finds and makes exports, whose addresses are good for ``url_seconds``.
 
-    ``begin`` starts ``make`` with an event, elsewhere or in a thread here.
+    ``begin`` starts ``make`` with an event, elsewhere or in a thread here. ``with_charset``: they say so
+    where they are text.
     """
 
     def __init__(
@@ -65,11 +66,14 @@ class Exports:
         downloads: Opener,
         url_seconds: int,
         begin: Begin | None = None,
+        *,
+        with_charset: bool = False,
     ) -> None:
         self._store = store
         self._storage = storage
         self._downloads = downloads
         self._url_seconds = url_seconds
+        self._with_charset = with_charset
         self._begin = begin or self._in_a_thread
         self._making: set[str] = set()
         self._lock = threading.Lock()
@@ -143,7 +147,7 @@ class Exports:
 
     def _make(self, plan: Plan, deadline: float | None) -> None:
         attributes = {
-            "Content-Type": plan.format.media_type,
+            "Content-Type": plan.format.content_type(with_charset=self._with_charset),
             "Content-Disposition": f'attachment; filename="{plan.filename}"',
         }
         if plan.coding != IDENTITY:

@@ -64,6 +64,11 @@ class Format:
         """What decides the bytes beside the rows: the revision, and each writer with its version."""
         return (f"revision {self.revision}", *map(release, self.writers))
 
+    def content_type(self, *, with_charset: bool) -> str:
+        """The media type, for text with its charset where that is wanted."""
+        is_text = self.media_type.startswith("text/")
+        return f"{self.media_type}; charset=utf-8" if with_charset and is_text else self.media_type
+
     def open_encoder(self) -> Encoder:
         """Return a new encoder."""
         encoder: Encoder = _load(self.encoder)()

@@ -63,9 +63,10 @@ def container(pod: dict[str, Any]) -> dict[str, Any]:
     return only
 
 
-def defaults(environment: dict[str, str]) -> dict[str, str]:
+def defaults(environment: dict[str, str | None]) -> dict[str, str]:
     """The values where the shell sets none: `${NAME:-default}` and `${NAME-default}`."""
-    return {name: re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", str(value)) for name, value in environment.items()}
+    given = {name: value for name, value in environment.items() if value is not None}
+    return {name: re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", str(value)) for name, value in given.items()}
 
 
 def test_compose_gives_settings_that_the_service_has(compose: dict[str, Any]) -> None:

@@ -5,17 +5,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from application.api.state import settings_of
 
+# What a script may read of a response; what is not here is for browsers and proxies.
 EXPOSED = (
     "Accept-Ranges",
+    "Allow",
     "Content-Disposition",
+    "Content-Encoding",
     "Content-Length",
+    "Content-Location",
     "Content-Range",
     "ETag",
     "Last-Modified",
+    "Link",
+    "Location",
     "RateLimit",
     "RateLimit-Policy",
     "Repr-Digest",
     "Retry-After",
+    "WWW-Authenticate",
     "X-Dataset",
     "X-Format",
     "X-Missing-Fields",

@@ -4,7 +4,7 @@ from starlette.routing import compile_path
 from starlette.types import Scope
 
 from application.api.state import client_of
-from application.client.contract import ALIAS, DOWNLOAD, MANIFEST
+from application.client.contract import ALIAS, DOWNLOAD, MANIFEST, OPENAPI
 
 # Balancers and orchestrators ask these, often and without a key; neither tells anything of the data.
 OPEN = frozenset({"/health", "/ready"})
@@ -28,7 +28,8 @@ def is_counted(scope: Scope) -> bool:
 
 def is_download(scope: Scope) -> bool:
     """True for what takes one of a client's simultaneous downloads."""
-    return scope["method"] == "GET" and any(path.match(scope["path"]) for path in DOWNLOADS)
+    path = scope["path"]
+    return scope["method"] == "GET" and path != OPENAPI and any(each.match(path) for each in DOWNLOADS)
 
 
 def _is_from_inside(scope: Scope) -> bool:

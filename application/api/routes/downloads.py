@@ -37,4 +37,5 @@ async def download(
         limits=limits,
         redirects=current.redirects,
         max_age=settings.cache_max_age,
+        with_charset=settings.csv_charset,
     )

@@ -1,0 +1,28 @@
+"""HTTP/1.1 without its one Host field is no request (RFC 9112, 3.2); not every server says so."""
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from application.api.problems import problem_response, request_id
+
+
+class HostMiddleware:
+    """400 where a request of HTTP/1.1 names no host, or several."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["http_version"] != "1.1":
+            await self.app(scope, receive, send)
+            return
+        count = sum(name.lower() == b"host" for name, _ in scope["headers"])
+        if count == 1:
+            await self.app(scope, receive, send)
+            return
+        detail = f"An HTTP/1.1 request has one Host field, and this one has {count}."
+        identity = request_id(Request(scope))
+        response = problem_response(identity, HTTPStatus.BAD_REQUEST, "bad-request", detail)
+        await response(scope, receive, send)

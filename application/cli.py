@@ -105,6 +105,7 @@ def _serve(options: argparse.Namespace) -> int:
     from uvicorn.config import STARTUP_FAILURE
 
     from application import workers
+    from application.protocol import HttpProtocol
 
     settings = read_settings()
     # Here, for a server tells what is wrong with them by a traceback.
@@ -117,6 +118,7 @@ def _serve(options: argparse.Namespace) -> int:
         workers=options.workers,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         lifespan="on",
+        http=HttpProtocol,
         # It would believe whoever calls from this machine; TRUSTED_PROXIES says whom the service believes.
         proxy_headers=False,
         # After the service's own grace period, for what even a broken tape does not end.

@@ -6,7 +6,6 @@ that waits for storage hears no interrupt. What is cut fails in DuckDB, which tr
 
 import os
 import socket
-import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 from application.storage.base import EngineAccess
 from application.telemetry import logger
+from application.telemetry.traffic import traffic
 
 DESCRIPTORS = Path("/proc/self/fd")
 LOOK_SECONDS = 1.0
@@ -25,9 +25,6 @@ LAST_LOOK_SECONDS = 0.05
 BYTES_PER_SECOND = 64 << 10
 # Where nothing comes for longer, DuckDB's own limit is in force, or nothing is asked.
 SILENCE_SECONDS = 10.0
-# In Linux's struct tcp_info: what the peer has taken of ours, and what has come, in bytes.
-COUNTS = struct.Struct("QQ")
-COUNTS_AT = 120
 
 
 @dataclass(slots=True)
@@ -104,7 +101,7 @@ class StorageConnections:
             now, seen = time.monotonic(), {}
             for name, connection in self._found():
                 with suppress(OSError):
-                    asked, received = _counts(connection)
+                    asked, received = traffic(connection)
                     answer = seen[name] = answers.get(name) or Answer(asked, now, received)
                     answer.look(asked, received, now)
                     if self._is_over:
@@ -159,12 +156,6 @@ def _opened(descriptor: int) -> Iterator[socket.socket]:
         raise
     with connection:
         yield connection
-
-
-def _counts(connection: socket.socket) -> tuple[int, int]:
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, COUNTS_AT + COUNTS.size)
-    asked, received = COUNTS.unpack_from(info, COUNTS_AT)
-    return asked, received
 
 
 def _cut(connection: socket.socket) -> None:

@@ -36,7 +36,7 @@ class Served:
 
 
 @contextmanager
-def serving(*, parser: str = "auto", loop: str = "auto", **settings: Any) -> Iterator[Served]:
+def serving(*, parser: Any = "auto", loop: str = "auto", **settings: Any) -> Iterator[Served]:
     """Serve with these settings until the block ends, by one of uvicorn's parsers and loops."""
     app = create_app(Settings(**{"log_level": "ERROR", "duckdb_threads": 2, **settings}))
     server = uvicorn.Server(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from application.errors import ConfigurationError, StorageStalled
 from application.introduction import introduce
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from application.downloads.downloads import Downloads
     from application.downloads.exports import Exports
     from application.downloads.redirects import Redirects
+    from application.engine.journal import Trial
     from application.engine.scan import Engine
     from application.storage.export import S3ExportStorage
 
@@ -137,22 +139,10 @@ def name_storages(settings: Settings) -> Storages:
         raise ConfigurationError(NO_BUCKET)
     if settings.spool_dir and not settings.spool_dir.is_dir():
         raise ConfigurationError("SPOOL_DIR is not a folder: make it, or name another.")
-    own, region = settings.aws_region, settings.dataset_region or settings.aws_region
-    profile, endpoint, seconds = settings.aws_profile, settings.endpoint_url, settings.storage_seconds
-    storage = open_storage(
-        settings.dataset_bucket,
-        settings.dataset_prefix,
-        region=region,
-        profile=profile,
-        endpoint_url=endpoint,
-        seconds=seconds,
-    )
+    place = _place(settings)
+    storage = open_storage(settings.dataset_bucket, settings.dataset_prefix, **place)
     bucket = settings.export_bucket
-    store = (
-        open_export_storage(bucket, region=own, profile=profile, endpoint_url=endpoint, seconds=seconds)
-        if bucket
-        else None
-    )
+    store = open_export_storage(bucket, **{**place, "region": settings.aws_region}) if bucket else None
     return Storages(storage, store)
 
 
@@ -169,10 +159,15 @@ def open_service(
     from application.downloads.plan import Carriage
     from application.downloads.redirects import Redirects
     from application.engine.database import Database
+    from application.engine.journal import Journal, NoJournal, private_folder
     from application.engine.scan import Engine
+    from application.engine.verdicts import Verdicts
     from application.formats.compression import CODINGS
 
     storage, store = storages or open_storages(settings)
+    own = private_folder(settings.spool_dir, storage.description)
+    verdicts = Verdicts(own)
+    journal = Journal(own, verdicts, _trial(settings)) if own else NoJournal()
     database = Database(
         storage,
         memory_limit=settings.duckdb_memory_limit,
@@ -181,8 +176,8 @@ def open_service(
         temp_limit=settings.duckdb_temp_limit,
         request_seconds=settings.storage_seconds,
     )
-    engine = Engine(storage, database)
-    catalogue = Catalogue(storage, engine, settings.catalogue_max_age)
+    engine = Engine(storage, database, journal)
+    catalogue = Catalogue(storage, engine, settings.catalogue_max_age, verdicts)
     slots = Slots(
         settings.production_limit,
         settings.production_memory,
@@ -225,6 +220,41 @@ def open_service(
         lanes,
         Readiness(storage, engine, lanes),
     )
+
+
+def _trial(settings: Settings) -> Trial:
+    """Reads a dataset that may have ended a process, as this service would, in another one."""
+    from application.engine.trials import ChildTrial
+
+    task = {
+        "storage": {
+            "location": settings.dataset_bucket,
+            "prefix": settings.dataset_prefix,
+            **_place(settings),
+        },
+        "engine": {
+            "memory_limit": settings.duckdb_memory_limit,
+            # Beside the service itself, which is to have its memory.
+            "threads": 1,
+            "temp_limit": settings.duckdb_temp_limit,
+        },
+    }
+    return ChildTrial(
+        "application.trial",
+        json.dumps(task),
+        seconds=settings.production_seconds,
+        memory=settings.production_memory,
+    )
+
+
+def _place(settings: Settings) -> dict[str, Any]:
+    """Where the datasets' storage is, whose credentials open it, and how long it may take."""
+    return {
+        "region": settings.dataset_region or settings.aws_region,
+        "profile": settings.aws_profile,
+        "endpoint_url": settings.endpoint_url,
+        "seconds": settings.storage_seconds,
+    }
 
 
 def _exports(

@@ -10,6 +10,7 @@ from application.datasets.footers import Footers
 from application.datasets.parts import Assembler
 from application.datasets.statistics import Statistics
 from application.engine.scan import Engine
+from application.engine.verdicts import Verdicts, version_of
 from application.errors import DatasetNotFound
 from application.models import Dataset, ObjectMeta, Part, Query
 from application.storage.base import Storage
@@ -20,15 +21,19 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 @dataclass(slots=True)
 class _Entry:
     dataset: Dataset
+    version: str
     checked: float
 
 
 class Catalogue:
     """The datasets of one storage, looked at again after ``max_age`` seconds; for many threads."""
 
-    def __init__(self, storage: Storage, engine: Engine, max_age: float) -> None:
+    def __init__(
+        self, storage: Storage, engine: Engine, max_age: float, verdicts: Verdicts | None = None
+    ) -> None:
         self._storage = storage
         self.max_age = max_age
+        self._verdicts = verdicts or Verdicts(None)
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
         self._describing: dict[str, threading.Lock] = {}
@@ -39,14 +44,16 @@ class Catalogue:
     def known(self, name: str) -> Dataset | None:
         """The dataset of that name, if it was looked at within the last ``max_age`` seconds; asks nobody.
 
-        Raises DatasetNotFound for what is no dataset's name.
+        Raises DatasetNotFound for what is no dataset's name, and DatasetInvalid for what was convicted.
         """
         if not NAME.fullmatch(name):
             raise DatasetNotFound("A dataset's name has 1 to 100 letters, digits, '_' and '-'.")
         with self._lock:
             entry = self._entries.get(name)
-        is_young = entry and time.monotonic() - entry.checked < self.max_age
-        return entry.dataset if entry and is_young else None
+        if entry is None or time.monotonic() - entry.checked >= self.max_age:
+            return None
+        self._verdicts.check(entry.version)
+        return entry.dataset
 
     def get(self, name: str, *, fresh: bool = False) -> Dataset:
         """The dataset of that name, looked at within the last ``max_age`` seconds, or just now if ``fresh``.
@@ -63,12 +70,14 @@ class Catalogue:
             with self._lock:
                 self._entries.pop(name, None)
             raise
+        version = version_of(objects)
+        self._verdicts.check(version)
         if entry and entry.dataset.objects == objects:
             dataset = entry.dataset
         else:
             dataset = self._describe(name, objects)
         with self._lock:
-            self._entries[name] = _Entry(dataset, time.monotonic())
+            self._entries[name] = _Entry(dataset, version, time.monotonic())
         return dataset
 
     def names(self) -> list[str]:
@@ -100,7 +109,7 @@ class Catalogue:
             if last is None or last.objects != objects:
                 last = self._assembler.dataset(name, objects, last)
                 with self._lock:
-                    self._entries[name] = _Entry(last, time.monotonic())
+                    self._entries[name] = _Entry(last, version_of(objects), time.monotonic())
             return last
 
     def _has_part(self, folder: str) -> bool:

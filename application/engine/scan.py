@@ -13,6 +13,7 @@ from application.engine.cancellation import Cancellation
 from application.engine.conform import bounded, conform, holds_exactly, output_schema
 from application.engine.database import Database
 from application.engine.exact import ExactColumns
+from application.engine.journal import Entries, NoJournal
 from application.engine.relation import Run, relation, relation_of_all, runs_of, scan_of
 from application.engine.side_by_side import Room, side_by_side
 from application.engine.windows import VECTOR_ROWS, bands, is_cut, vectors_at_once, windows
@@ -34,10 +35,11 @@ AHEAD_BYTES = 64 << 20
 class Engine:
     """Runs queries over a storage's Parquet objects."""
 
-    def __init__(self, storage: Storage, database: Database) -> None:
+    def __init__(self, storage: Storage, database: Database, journal: Entries | None = None) -> None:
         self._storage = storage
         self.database = database
         self._room = Room(AHEAD_BYTES)
+        self._journal = journal or NoJournal()
 
     @property
     def replacements(self) -> int:
@@ -49,7 +51,7 @@ class Engine:
 
         By position, for DuckDB renames columns that are alike but for case (`a`, `A` → `a`, `A_1`).
         """
-        with self.database.cursor() as cursor:
+        with self._journal.entry([meta]), self.database.cursor() as cursor:
             scan = scan_of(self._storage.engine_access(), [meta.path])
             cursor.execute(f"DESCRIBE SELECT * FROM {scan}")
             described = [(str(row[0]), str(row[1])) for row in cursor.fetchall()]
@@ -87,14 +89,15 @@ class Engine:
         """The rows of a query, in the file's order and its own Arrow schema, each batch bounded by bytes.
 
         Only ``parts`` are read where they are given: the others have no row of the query. Close the generator
-        to free its cursors. Raises ProductionCancelled, EngineFailed, StorageUnavailable or DatasetInvalid.
+        to free its cursors. Raises ProductionCancelled, EngineFailed, StorageUnavailable, DatasetInvalid or
+        Busy.
         """
         chosen = dataset.parts if parts is None else parts
         count = 0
         # What some cursor waits for must be stopped when the caller leaves, too.
         scans = Cancellation()
         try:
-            with cancellation.attached(scans):
+            with self._journal.entry(dataset.objects), cancellation.attached(scans):
                 for batch in self._reads(dataset, query, chosen, scans):
                     count += batch.num_rows
                     yield batch
@@ -174,6 +177,7 @@ class Engine:
     def close(self) -> None:
         """Close the database; the next use opens another."""
         self.database.close()
+        self._journal.close()
 
 
 def _by_windows(

@@ -158,6 +158,7 @@ def _write(service: Service, plan: "Plan", output: Path) -> int:
     """Write beside the output and rename when whole, so that no short file has its name."""
     handle, partial = tempfile.mkstemp(dir=output.absolute().parent, prefix=f".{output.name}.")
     try:
+        service.downloads.wait(plan)
         with os.fdopen(handle, "wb") as file, service.downloads.open(plan) as content:
             size = _copy(content, file.write)
         Path(partial).replace(output)

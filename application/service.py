@@ -24,6 +24,7 @@ from application.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
     from application.datasets.catalogue import Catalogue
+    from application.datasets.checks import PageChecks
     from application.downloads.downloads import Downloads
     from application.downloads.exports import Exports
     from application.downloads.redirects import Redirects
@@ -84,6 +85,7 @@ class Service:
     storage: Storage
     engine: Engine
     catalogue: Catalogue
+    checks: PageChecks
     productions: Productions
     downloads: Downloads
     exports: Exports | None
@@ -119,6 +121,7 @@ class Service:
 
     def close(self) -> None:
         """Stop what runs and free what is held."""
+        self.checks.close()
         self.engine.give_up()
         self.productions.close()
         self.engine.close()
@@ -155,6 +158,7 @@ def open_service(
     """
     # The engine and what writes the formats take longer to import than all else (docs/performance.md).
     from application.datasets.catalogue import Catalogue
+    from application.datasets.checks import PageChecks
     from application.downloads.downloads import Downloads
     from application.downloads.plan import Carriage
     from application.downloads.redirects import Redirects
@@ -194,11 +198,19 @@ def open_service(
         stopping=stopping or threading.Event(),
     )
     lanes = Lanes(LANE_THREADS, LANE_SHARE)
+    checks = PageChecks(
+        storage,
+        verdicts,
+        settings.page_checksums,
+        is_brief=settings.is_lambda,
+        fail=productions.break_off,
+    )
     downloads = Downloads(
         storage,
         catalogue,
         engine,
         productions,
+        checks,
         lanes=lanes,
         plan_seconds=settings.plan_seconds,
         threads=settings.duckdb_threads,
@@ -213,6 +225,7 @@ def open_service(
         storage,
         engine,
         catalogue,
+        checks,
         productions,
         downloads,
         exports,

@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     production_stall_seconds: float = Field(default=120.0, gt=0)
     client_stall_seconds: float = Field(default=120.0, gt=0)
     grace_seconds: float = Field(default=25.0, ge=0)
+    page_checksums: Literal["auto", "always", "off"] = "auto"
     native_redirect_seconds: int = Field(default=0, ge=0, le=604800)
     whole_results: bool = Field(default_factory=_on_lambda)
     empty_bodies: bool = Field(default_factory=lambda: not _on_lambda())

@@ -18,6 +18,7 @@ MAGIC = b"PAR1"
 TRAILER = 8
 FIRST_READ = 64 << 10
 ARROW_SCHEMA = b"ARROW:schema"
+_UNREADABLE = "The stored object's Parquet footer cannot be read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +39,10 @@ class Footer:
 
 def read_footer(storage: Storage, meta: ObjectMeta) -> Footer:
     """Read one object's footer, mostly in one or two ranges; raises DatasetInvalid where it is wrong."""
-    if meta.size < 2 * TRAILER:
-        raise DatasetInvalid("The stored object is too short to be a Parquet file.")
-    start = max(0, meta.size - FIRST_READ)
-    tail = storage.read(meta, start, meta.size)
-    (length,) = struct.unpack("<I", tail[-TRAILER:-4])
-    if tail[-4:] != MAGIC or length > meta.size - TRAILER - len(MAGIC):
-        raise DatasetInvalid("The stored object does not end as a Parquet file does.")
-    if length + TRAILER > len(tail):
-        start = meta.size - TRAILER - length
-        tail = storage.read(meta, start, meta.size)
-    footer = tail[-TRAILER - length :]
+    tail, footer = _read_end(storage, meta)
+    start = meta.size - len(tail)
+    metadata = open_footer(footer)
     try:
-        metadata = open_footer(footer)
         # The Arrow schema that a file carries may lack key-values that were written after it, such as `geo`.
         key_values = {key: value for key, value in (metadata.metadata or {}).items() if key != ARROW_SCHEMA}
         schema = metadata.schema.to_arrow_schema().with_metadata(key_values)
@@ -59,7 +51,7 @@ def read_footer(storage: Storage, meta: ObjectMeta) -> Footer:
         kind = hashlib.sha256(columns.encode(errors="surrogateescape"))
         kind.update(schema.remove_metadata().serialize())
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DatasetInvalid("The stored object's Parquet footer cannot be read.") from error
+        raise DatasetInvalid(_UNREADABLE) from error
     check_counts(metadata, meta.path.rpartition("/")[2])
 
     def read(first: int, end: int) -> bytes:
@@ -73,6 +65,27 @@ def read_footer(storage: Storage, meta: ObjectMeta) -> Footer:
     )
 
 
-def open_footer(raw: bytes) -> pq.FileMetaData:
-    """What pyarrow reads in a footer; raises its errors. The data that it points at is not here."""
-    return pq.read_metadata(BytesIO(MAGIC + raw))
+def read_metadata(storage: Storage, meta: ObjectMeta) -> pq.FileMetaData:
+    """Read where an object's pages lie, and what is in them; raises as ``read_footer``."""
+    return open_footer(_read_end(storage, meta)[1])
+
+
+def _read_end(storage: Storage, meta: ObjectMeta) -> tuple[bytes, bytes]:
+    """The object's last bytes, and in them the footer, with its length and the magic bytes after it."""
+    if meta.size < 2 * TRAILER:
+        raise DatasetInvalid("The stored object is too short to be a Parquet file.")
+    tail = storage.read(meta, max(0, meta.size - FIRST_READ), meta.size)
+    (length,) = struct.unpack("<I", tail[-TRAILER:-4])
+    if tail[-4:] != MAGIC or length > meta.size - TRAILER - len(MAGIC):
+        raise DatasetInvalid("The stored object does not end as a Parquet file does.")
+    if length + TRAILER > len(tail):
+        tail = storage.read(meta, meta.size - TRAILER - length, meta.size)
+    return tail, tail[-TRAILER - length :]
+
+
+def open_footer(footer: bytes) -> pq.FileMetaData:
+    """What pyarrow reads in a footer, whose offsets point at data that is not here; raises DatasetInvalid."""
+    try:
+        return pq.read_metadata(BytesIO(MAGIC + footer))
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DatasetInvalid(_UNREADABLE) from error

@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
 from application.datasets.catalogue import Catalogue
+from application.datasets.checks import PageChecks
 from application.datasets.looks import Looks
 from application.downloads.answer import Answer, Kind
 from application.downloads.conditions import Conditions
@@ -25,7 +27,8 @@ from application.downloads.redirects import Redirects
 from application.downloads.stored import StoredObject
 from application.engine.scan import Engine
 from application.engine.windows import memory_needed
-from application.errors import AnswerTooLarge, DatasetChanged, ResultTooLarge, StorageStalled
+from application.errors import AnswerTooLarge, Busy, DatasetChanged, ResultTooLarge, StorageStalled
+from application.formats import Format
 from application.models import Dataset
 from application.production.productions import Productions
 from application.storage.base import Storage
@@ -47,6 +50,7 @@ class Downloads:
         catalogue: Catalogue,
         engine: Engine,
         productions: Productions,
+        checks: PageChecks,
         *,
         lanes: Lanes,
         plan_seconds: float,
@@ -59,6 +63,7 @@ class Downloads:
         self._catalogue = catalogue
         self._engine = engine
         self._productions = productions
+        self._checks = checks
         self._lanes = lanes
         self._looks: Looks[Dataset] = Looks(lanes)
         self._plan_seconds = plan_seconds
@@ -76,7 +81,7 @@ class Downloads:
         chosen = find_format(request.extension)
         with span("plan", download_dataset=request.name, download_format=request.extension):
             dataset = self._catalogue.get(request.name, fresh=fresh)
-            return make_plan(request, dataset, chosen, self._carriage)
+            return self._fit(request, dataset, chosen)
 
     async def planned(self, request: Request, *, fresh: bool = False) -> Plan:
         """As ``plan``, in a task, which shares its look at the dataset with all who ask for it.
@@ -86,7 +91,11 @@ class Downloads:
         chosen = find_format(request.extension)
         with span("plan", download_dataset=request.name, download_format=request.extension):
             dataset = await self._find(request.name, fresh)
-            return await asyncio.to_thread(make_plan, request, dataset, chosen)
+            return await asyncio.to_thread(self._fit, request, dataset, chosen)
+
+    def _fit(self, request: Request, dataset: Dataset, chosen: Format) -> Plan:
+        self._checks.begin(dataset)
+        return make_plan(request, dataset, chosen, self._carriage)
 
     async def _find(self, name: str, fresh: bool) -> Dataset:
         known = self._catalogue.known(name)
@@ -102,6 +111,11 @@ class Downloads:
                 "The dataset's storage takes too long to tell what the dataset is; try again."
             ) from None
 
+    def wait(self, plan: Plan) -> None:
+        """Where each first answer waits for the check of its pages, wait; raises as that does."""
+        if checked := self._checks.begin(plan.dataset):
+            checked.result()
+
     def open(self, plan: Plan) -> Content:
         """A plan's bytes, which others who ask for the same ETag share; blocks on no I/O.
 
@@ -114,10 +128,11 @@ class Downloads:
                 dataset.objects[0],
                 dataset.rows,
                 self._folder,
-                make_room,
+                make_room=make_room,
                 in_thread=partial(self._lanes.run, read_lane(dataset)),
+                check=lambda: self._checks.check(dataset),
             )
-        return self._productions.join(plan.e_tag, lambda: self._job(plan))
+        return self._productions.join(plan.e_tag, lambda: self._job(plan), plan.dataset.e_tag)
 
     def _job(self, plan: Plan) -> DownloadJob:
         memory = memory_needed(plan.dataset, plan.query, self._threads)
@@ -171,6 +186,8 @@ class Downloads:
     ) -> Answer:
         if conditions.is_not_modified(plan.validators):
             return Answer(Kind.NOT_MODIFIED, plan)
+        if checked := self._checks.begin(plan.dataset):
+            await _over(checked, limits)
         if redirects and redirects.may_find(plan, limits):
             url = await self._lanes.run(read_lane(plan.dataset), partial(redirects.find, plan))
             if url is not None:
@@ -191,6 +208,14 @@ class Downloads:
 def read_lane(dataset: Dataset) -> str:
     """The lane for reading a dataset; looks at it have another, which what is in the spool needs too."""
     return f"{dataset.name}/"
+
+
+async def _over(checked: Future[None], limits: Limits | None) -> None:
+    """Wait for a check, without a thread, which others need meanwhile; raises as it does, and Busy."""
+    try:
+        await outcome(checked, limits.seconds_left if limits else None)
+    except TimeoutError:
+        raise Busy("The dataset's pages are still being checked; try again later.") from None
 
 
 async def _prepare(

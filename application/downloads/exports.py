@@ -48,6 +48,9 @@ class Opener(Protocol):
     def plan(self, request: Request, *, fresh: bool = False) -> Plan:
         """Fit a request to its dataset."""
 
+    def wait(self, plan: Plan) -> None:
+        """Wait until the plan may be opened."""
+
     def open(self, plan: Plan) -> Content:
         """The plan's bytes."""
 
@@ -155,6 +158,7 @@ class Exports:
         path = _path(plan)
         if self._store.head(path):
             return
+        self._downloads.wait(plan)
         with self._downloads.open(plan) as content:
             # So much earlier that there is time to complete the upload, or to note the failure.
             end = None if deadline is None else deadline - MARGIN_SECONDS

@@ -29,7 +29,8 @@ class StoredObject:
     """A content of so many rows that lies in storage: nothing is made, and its size is known at once.
 
     What is held lies in ``folder``, beyond 8 MiB; ``make_room`` is called when that is full, and says
-    whether it helped. A task waits for storage by ``in_thread``.
+    whether it helped. A task waits for storage by ``in_thread``. ``check`` is called before each piece, and
+    raises where the object may not be sent.
     """
 
     source = "object"
@@ -42,9 +43,10 @@ class StoredObject:
         meta: ObjectMeta,
         rows: int,
         folder: Path | None = None,
-        make_room: Callable[[], bool] = lambda: False,
         *,
+        make_room: Callable[[], bool] = lambda: False,
         in_thread: InThread = asyncio.to_thread,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._storage = storage
         self._meta = meta
@@ -52,6 +54,7 @@ class StoredObject:
         self._folder = folder
         self._make_room = make_room
         self._in_thread = in_thread
+        self._check = check
         self.position = 0
         self._end = meta.size
         self._chunks: Iterator[bytes] | None = None
@@ -136,6 +139,7 @@ class StoredObject:
         return data
 
     def _next(self) -> bytes:
+        self._check()
         if self._chunks is None:
             self._chunks = self._storage.chunks(self._meta, self.position, self._end)
         return next(self._chunks, b"")

@@ -5,9 +5,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
-from application.errors import EngineFailed, Stopping
+from application.errors import DownloadError, EngineFailed, Stopping
 from application.production.production import Job, Production
 from application.production.slots import Slots
 from application.production.watchdog import Patience
@@ -45,15 +45,16 @@ class Productions:
         self._tapes: OrderedDict[str, Tape] = OrderedDict()
         self._running: set[Production] = set()
         self._lock = threading.Lock()
-        # Also those that are no longer kept but still read.
-        self._alive: WeakSet[Tape] = WeakSet()
+        # Also those that are no longer kept but still read, with the version of the data that they are of.
+        self._alive: WeakKeyDictionary[Tape, str] = WeakKeyDictionary()
         # The spool's own: stalled storage would hold all threads of an event loop.
         self._threads = ThreadPoolExecutor(thread_name_prefix="spool")
 
-    def join(self, key: str, make: Callable[[], Job]) -> Reader:
+    def join(self, key: str, make: Callable[[], Job], source: str = "") -> Reader:
         """A reader of the result of that key: of a kept tape, of one that is made, or of a new one.
 
-        Raises Stopping. Every other failure comes out of the reader.
+        ``source`` is the version of the data that it is made of. Raises Stopping. Every other failure comes
+        out of the reader.
         """
         with self._lock:
             self.check()
@@ -68,7 +69,7 @@ class Productions:
             if first is None:  # pragma: no cover - a new tape always has its first byte ahead
                 raise EngineFailed("A new tape took no reader.")
             self._tapes[key] = production.tape
-            self._alive.add(production.tape)
+            self._alive[production.tape] = source
             self._running.add(production)
         production.start()
         return first
@@ -108,6 +109,19 @@ class Productions:
         if tape is not None:
             tape.close()
         return tape is not None
+
+    def break_off(self, source: str, failure: DownloadError) -> None:
+        """Stop all that is made of a version of the data, and break off who reads it; keep nothing of it."""
+        with self._lock:
+            tapes = {tape for tape, version in self._alive.items() if version == source}
+            running = [production for production in self._running if production.tape in tapes]
+            for key in [key for key, tape in self._tapes.items() if tape in tapes]:
+                del self._tapes[key]
+        for production in running:
+            production.stop(failure)
+        for tape in tapes:
+            tape.stop(failure)
+            tape.close()
 
     def check(self) -> None:
         """Raise Stopping where nothing new is begun any more."""

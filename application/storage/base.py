@@ -51,9 +51,13 @@ class Level:
 
 
 class Storage(Protocol):
-    """Objects under one root, by relative path; whatever cannot be told raises StorageUnavailable."""
+    """Objects under one root, by relative path; whatever cannot be told raises StorageUnavailable.
+
+    ``is_near``: what is read costs no request.
+    """
 
     description: str
+    is_near: bool
 
     def list(self, prefix: str = "") -> Iterator[ObjectMeta]:
         """List the objects whose path starts with the prefix, in the order of their UTF-8 bytes."""

@@ -17,6 +17,8 @@ _CHANGED = "The dataset was changed or removed while it was read."
 class LocalStorage:
     """The files under a folder; hidden files and links that lead out of it do not exist."""
 
+    is_near = True
+
     def __init__(self, root: str) -> None:
         self._root = os.path.abspath(root)
         self.description = self._root

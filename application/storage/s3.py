@@ -38,6 +38,8 @@ _ENGINE_SETTINGS = (
 class S3Storage:
     """The objects of a bucket under a root prefix; its client is made at first use, in any thread."""
 
+    is_near = False
+
     def __init__(
         self,
         bucket: str,

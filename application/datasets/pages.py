@@ -72,9 +72,14 @@ class PageWalk:
     def check(self, metadata: pq.FileMetaData) -> None:
         """Walk all pages; raises DatasetInvalid, which names the column, and what reading raises."""
         for chunk in chunks(metadata):
-            if self._is_dear and self.pages and not self.checksums:
-                return
             self._check(chunk)
+            if self.is_given_up:
+                return
+
+    @property
+    def is_given_up(self) -> bool:
+        """True where pages have no checksums, and reading on is not worth it."""
+        return self._is_dear and self.pages > self.checksums == 0
 
     def _check(self, chunk: Chunk) -> None:
         position, values = chunk.start, 0
@@ -101,6 +106,8 @@ class PageWalk:
                 self.checksums += 1
                 if self._crc(position, size) != crc & 0xFFFFFFFF:
                     raise self._damaged(chunk, "has a page that is not what its checksum says")
+            elif self.is_given_up:
+                return
             position += size
         if values != chunk.values:
             raise self._damaged(chunk, f"has pages of {values} values where the footer says {chunk.values}")
@@ -132,7 +139,7 @@ class PageWalk:
         """The bytes from a position, as many as are wanted or the file has."""
         end = min(position + wanted, self._size)
         if not self._at <= position <= end <= self._at + len(self._data):
-            ahead = READ_BYTES if self.checksums or self._is_dear else HEADER_BYTES
+            ahead = READ_BYTES if self.checksums else HEADER_BYTES
             self._at = position
             self._data = self._read(position, min(self._size, max(end, position + ahead)))
         start = position - self._at

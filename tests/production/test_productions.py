@@ -13,6 +13,7 @@ import pytest
 from application.errors import (
     Busy,
     DatasetChanged,
+    DatasetInvalid,
     DeadlineExceeded,
     DownloadError,
     EngineFailed,
@@ -530,3 +531,26 @@ def test_a_production_past_its_deadline_is_stopped_and_told(house: Maker) -> Non
         with pytest.raises(DeadlineExceeded, match=r"0\.2 s"):
             reader.read_blocking(1)
     assert work.over.wait(PATIENCE)
+
+
+def test_what_is_made_of_damaged_data_is_broken_off_and_not_kept(house: Maker) -> None:
+    productions = house()
+    read(productions, "kept", Work(b"whole" * 1000, hold=False))
+    job = Work(b"bad" * 1000, hold=True)
+    other = Work(b"good" * 1000, hold=True)
+    with (
+        productions.join("made", lambda: Work(b"bad" * 1000), "bad") as of_whole,
+        productions.join("making", lambda: job, "bad") as of_part,
+        productions.join("other", lambda: other, "good") as of_good,
+    ):
+        until(lambda: "made" in productions.kept_keys)
+        assert of_whole.read_blocking(10)
+        assert of_part.read_blocking(1)
+        productions.break_off("bad", DatasetInvalid("a page is damaged"))
+        for reader in (of_whole, of_part):
+            with pytest.raises(DatasetInvalid):
+                rest(reader)
+        assert job.over.wait(PATIENCE)
+        other.let_go.set()
+        assert rest(of_good) == other.data
+    until(lambda: set(productions.kept_keys) == {"kept", "other"})

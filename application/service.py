@@ -163,9 +163,9 @@ def open_service(
     from application.downloads.plan import Carriage
     from application.downloads.redirects import Redirects
     from application.engine.database import Database
-    from application.engine.journal import Journal, NoJournal, private_folder
+    from application.engine.journal import Journal, NoJournal
     from application.engine.scan import Engine
-    from application.engine.verdicts import Verdicts
+    from application.engine.verdicts import Verdicts, private_folder
     from application.formats.compression import CODINGS
 
     storage, store = storages or open_storages(settings)

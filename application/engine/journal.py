@@ -7,10 +7,10 @@ here again. Only what ends that process too is condemned, not what was merely re
 """
 
 import fcntl
-import hashlib
 import os
 import tempfile
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -18,6 +18,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import IO, Protocol
 
+from application.engine.turns import Turns
 from application.engine.verdicts import Verdicts, version_of
 from application.errors import Busy
 from application.models import ObjectMeta
@@ -27,6 +28,9 @@ SUFFIX = ".journal"
 # For a trial that is still running: who asks holds a thread meanwhile, and there are not many.
 WAIT_SECONDS = 20.0
 MOST_WAITING = 4
+# For those who read a version at the same time as two others: it would have ended these by then.
+TURN_SECONDS = 2.0
+LOOK_SECONDS = 0.05
 # What is begun and over is dropped from the file beyond so many bytes.
 LONG = 64 << 10
 
@@ -50,8 +54,11 @@ Trial = Callable[[str, str], Outcome]
 class Entries(Protocol):
     """Where it is written down what is read."""
 
-    def entry(self, objects: Sequence[ObjectMeta]) -> AbstractContextManager[None]:
-        """While it lasts, these objects are read; raises DatasetInvalid or Busy where they may not be."""
+    def entry(self, objects: Sequence[ObjectMeta], *, has_rows: bool) -> AbstractContextManager[None]:
+        """While it lasts, these objects are read; raises DatasetInvalid or Busy where they may not be.
+
+        ``has_rows`` is False where only their footers are.
+        """
 
     def close(self) -> None:
         """Nothing more is read."""
@@ -60,7 +67,7 @@ class Entries(Protocol):
 class NoJournal:
     """For a service without a folder of its own, and for the process of a trial."""
 
-    def entry(self, objects: Sequence[ObjectMeta]) -> AbstractContextManager[None]:
+    def entry(self, objects: Sequence[ObjectMeta], *, has_rows: bool) -> AbstractContextManager[None]:
         return nullcontext()
 
     def close(self) -> None:
@@ -85,28 +92,52 @@ class Journal:
         self._tried: dict[str, threading.Event] = {}
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
         self._is_trying = False
+        self._turns = Turns(folder / "turns.lock")
+        self._sound: set[str] = set()
 
     @contextmanager
-    def entry(self, objects: Sequence[ObjectMeta]) -> Iterator[None]:
-        """While it lasts, the journal says that these objects are read.
+    def entry(self, objects: Sequence[ObjectMeta], *, has_rows: bool) -> Iterator[None]:
+        """While it lasts, the journal says that these objects are read; once they were, they need no turn.
 
         Raises DatasetInvalid for what is condemned, and Busy where that is not known yet.
         """
         version, name = version_of(objects), _name(objects)
-        if version in self._suspects():
-            self._await_trial(version, name)
-        # After that look: what is condemned is suspect no more.
-        self._verdicts.check(version)
+        has_turn = self._admit(version, name)
         self._write(f"+{version} {name}", version, 1)
         try:
             yield
+            if has_rows:
+                self._sound.add(version)
         finally:
             self._write(f"-{version}", version, -1)
+            if has_turn:
+                self._turns.leave(version)
+
+    def _admit(self, version: str, name: str) -> bool:
+        """Wait for its trial where it is suspect, and for a turn where it is new; True where it has one."""
+        deadline = time.monotonic() + TURN_SECONDS
+        while True:
+            if version in self._suspects():
+                self._await_trial(version, name)
+            # After that look: what is condemned is suspect no more.
+            self._verdicts.check(version)
+            if version in self._sound:
+                return False
+            try:
+                if self._turns.take(version):
+                    return True
+            except OSError:
+                return False
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(LOOK_SECONDS)
 
     def close(self) -> None:
         """Take the journal away; what is still read stays in it until the process ends."""
         with self._lock:
             self._queue.clear()
+            if not self._reading:
+                self._turns.close()
             if self._file is None or self._path is None or self._reading:
                 return
             self._path.unlink(missing_ok=True)
@@ -206,25 +237,6 @@ class Journal:
             for file, records in self._dead():
                 if version in records:
                     file.write(f"={version}\n".encode())
-
-
-def private_folder(spool: Path | None, storage: str) -> Path | None:
-    """A folder of one user's processes over one storage; None where there can be none."""
-    if spool is None:
-        return None
-    digest = hashlib.sha256(storage.encode()).hexdigest()[:16]
-    own = spool / f"download-lambda-{os.getuid()}"
-    folder = own / digest
-    try:
-        own.mkdir(mode=0o700, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        # Others may write into a folder for temporary files, and would decide what is read here.
-        is_own = own.lstat().st_uid == os.getuid() and not own.is_symlink()
-    except OSError:
-        is_own = False
-    if not is_own:
-        logger.warning("SPOOL_DIR has no place for a journal: a file that ends the process may do so again")
-    return folder if is_own else None
 
 
 def _standing(data: bytes) -> dict[str, str]:

@@ -51,7 +51,7 @@ class Engine:
 
         By position, for DuckDB renames columns that are alike but for case (`a`, `A` → `a`, `A_1`).
         """
-        with self._journal.entry([meta]), self.database.cursor() as cursor:
+        with self._journal.entry([meta], has_rows=False), self.database.cursor() as cursor:
             scan = scan_of(self._storage.engine_access(), [meta.path])
             cursor.execute(f"DESCRIBE SELECT * FROM {scan}")
             described = [(str(row[0]), str(row[1])) for row in cursor.fetchall()]
@@ -97,7 +97,7 @@ class Engine:
         # What some cursor waits for must be stopped when the caller leaves, too.
         scans = Cancellation()
         try:
-            with self._journal.entry(dataset.objects), cancellation.attached(scans):
+            with self._journal.entry(dataset.objects, has_rows=True), cancellation.attached(scans):
                 for batch in self._reads(dataset, query, chosen, scans):
                     count += batch.num_rows
                     yield batch

@@ -51,3 +51,22 @@ class Verdicts:
                 reason = self._known[version] = (self._folder / f"{version}{SUFFIX}").read_text()
         if reason is not None:
             raise DatasetInvalid(reason)
+
+
+def private_folder(spool: Path | None, storage: str) -> Path | None:
+    """A folder of one user's processes over one storage; None where there can be none."""
+    if spool is None:
+        return None
+    digest = hashlib.sha256(storage.encode()).hexdigest()[:16]
+    own = spool / f"download-lambda-{os.getuid()}"
+    folder = own / digest
+    try:
+        own.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        # Others may write into a folder for temporary files, and would decide what is read here.
+        is_own = own.lstat().st_uid == os.getuid() and not own.is_symlink()
+    except OSError:
+        is_own = False
+    if not is_own:
+        logger.warning("SPOOL_DIR has no place for a journal: a file that ends the process may do so again")
+    return folder if is_own else None

@@ -25,9 +25,9 @@ from application.engine.verdicts import Verdicts
 from tests.engine.test_journal import objects
 folder = Path(sys.argv[1])
 journal = Journal(folder, Verdicts(folder), lambda name, version: None)
-with journal.entry(objects("finished")):
+with journal.entry(objects("finished"), has_rows=True):
     pass
-entries = [journal.entry(objects(name)) for name in sys.argv[2:]]
+entries = [journal.entry(objects(name), has_rows=True) for name in sys.argv[2:]]
 for entry in entries:
     entry.__enter__()
 os.abort()
@@ -76,14 +76,14 @@ def opened() -> Iterator[Opened]:
 
 
 def read(journal: Journal, name: str, version: str = "1") -> None:
-    with journal.entry(objects(name, version)):
+    with journal.entry(objects(name, version), has_rows=True):
         pass
 
 
 def test_what_nobody_died_of_is_not_tried(tmp_path: Path, opened: Opened) -> None:
     trials = Trials()
     first, second = opened(tmp_path, trials), opened(tmp_path, trials)
-    with first.entry(objects("a")):
+    with first.entry(objects("a"), has_rows=True):
         read(second, "a")
     die(tmp_path, "b")
     read(first, "a")

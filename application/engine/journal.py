@@ -117,9 +117,10 @@ class Journal:
         """Wait for its trial where it is suspect, and for a turn where it is new; True where it has one."""
         deadline = time.monotonic() + TURN_SECONDS
         while True:
+            self._verdicts.check(version)
             if version in self._suspects():
                 self._await_trial(version, name)
-            # After that look: what is condemned is suspect no more.
+            # And after that look: what was condemned meanwhile is suspect no more.
             self._verdicts.check(version)
             if version in self._sound:
                 return False
@@ -191,10 +192,13 @@ class Journal:
         if not self._waiting.acquire(blocking=False):
             raise busy
         try:
-            if not self._ordered(version, name).wait(WAIT_SECONDS) or version in self._suspects():
+            if not self._ordered(version, name).wait(WAIT_SECONDS):
                 raise busy
         finally:
             self._waiting.release()
+        self._verdicts.check(version)
+        if version in self._suspects():
+            raise busy
 
     def _ordered(self, version: str, name: str) -> threading.Event:
         """An event that is set when the version's trial is over; others that are suspect follow."""

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +32,8 @@ with journal.entry(objects("finished"), has_rows=True):
 entries = [journal.entry(objects(name), has_rows=True) for name in sys.argv[2:]]
 for entry in entries:
     entry.__enter__()
+print("reading", flush=True)
+sys.stdin.read()
 os.abort()
 """
 
@@ -38,9 +42,10 @@ def objects(name: str, version: str = "1") -> tuple[ObjectMeta, ...]:
     return (ObjectMeta(f"{name}.parquet", 10, MODIFIED, version, version),)
 
 
-def die(folder: Path, *names: str) -> None:
+def die(folder: Path, *names: str, code: str = DIES) -> None:
     root = Path(__file__).parents[2]
-    finished = subprocess.run([sys.executable, "-c", DIES, str(folder), *names], cwd=root, check=False)
+    command = [sys.executable, "-c", code, str(folder), *names]
+    finished = subprocess.run(command, cwd=root, check=False, stdin=subprocess.DEVNULL, capture_output=True)
     assert finished.returncode < 0
 
 
@@ -122,10 +127,7 @@ def test_what_could_not_be_tried_stays_suspect(tmp_path: Path, opened: Opened) -
 
 def test_a_long_journal_is_begun_again_and_still_read(tmp_path: Path, opened: Opened) -> None:
     code = DIES.replace('objects("finished")', 'objects("finished" * 9000)')
-    finished = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path), "killer"], cwd=Path(__file__).parents[2], check=False
-    )
-    assert finished.returncode < 0
+    die(tmp_path, "killer", code=code)
     (journal,) = tmp_path.glob("*.journal")
     assert journal.stat().st_size < 1000
     with pytest.raises(DatasetInvalid):
@@ -156,3 +158,56 @@ def test_only_a_death_of_its_own_convicts(
     (tmp_path / "child.py").write_text(f"import os, signal, sys\n{does}\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert ChildTrial("child", "{}", seconds=2, memory=200 << 20)("name", "version") is outcome
+
+
+@contextmanager
+def dying(folder: Path, name: str) -> Iterator["subprocess.Popen[str]"]:
+    """A process that reads, and dies when its input ends."""
+    with subprocess.Popen(
+        [sys.executable, "-c", DIES, str(folder), name],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "reading\n"
+        yield process
+
+
+def test_a_third_process_looks_first_how_two_others_fare(
+    tmp_path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("application.engine.journal.TURN_SECONDS", 60)
+    trials = Trials("killer")
+    journal = opened(tmp_path, trials)
+    with ThreadPoolExecutor(1) as pool, dying(tmp_path, "killer") as first:
+        # There is a place for it beside one.
+        read(journal, "other")
+        with dying(tmp_path, "killer") as second:
+            reading = pool.submit(read, journal, "killer")
+            read(journal, "another")
+            assert not reading.done()
+            for process in (first, second):
+                process.communicate()
+            with pytest.raises(DatasetInvalid):
+                reading.result(30)
+    assert trials.tried == ["killer"]
+
+
+def test_what_was_read_to_the_end_needs_no_turn(
+    tmp_path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = opened(tmp_path, Trials())
+    read(journal, "popular")
+    monkeypatch.setattr("application.engine.journal.TURN_SECONDS", 3600)
+    with dying(tmp_path, "popular"), dying(tmp_path, "popular"):
+        read(journal, "popular")
+
+
+def test_two_who_live_hold_up_a_third_for_a_while_only(
+    tmp_path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("application.engine.journal.TURN_SECONDS", 0.1)
+    with dying(tmp_path, "popular"), dying(tmp_path, "popular"):
+        read(opened(tmp_path, Trials()), "popular")

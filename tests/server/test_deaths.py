@@ -123,21 +123,3 @@ def test_without_a_folder_there_is_no_journal(folder: Path, tmp_path: Path) -> N
         assert server.get("/sample.csv").status_code == 200
         assert not list(tmp_path.rglob("*.journal"))
         os.kill(server.process.pid, 0)
-
-
-def test_of_many_workers_that_are_asked_at_once_two_die_at_most(folder: Path, spool: Path) -> None:
-    with running(folder, workers=5, SPOOL_DIR=str(spool)) as server:
-        first = set(server.workers())
-        assert len(first) == 5
-
-        def ask() -> None:
-            with suppress(httpx2.TransportError):
-                server.get("/killer.csv")
-
-        asking = [threading.Thread(target=ask) for _ in range(20)]
-        for thread in asking:
-            thread.start()
-        for thread in asking:
-            thread.join()
-        assert eventually(lambda: condemned(server.get("/killer.csv")))
-        assert sum(not Path(f"/proc/{worker}").exists() for worker in first) <= 2

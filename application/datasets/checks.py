@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import Context, copy_context
 from typing import Literal
 
 from application.datasets.footer import read_metadata
@@ -47,7 +48,7 @@ class PageChecks:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._current: dict[str, tuple[str, Future[None]]] = {}
-        self._queue: deque[tuple[Dataset, Future[None]]] = deque()
+        self._queue: deque[tuple[Context, Dataset, Future[None]]] = deque()
         self._thread: threading.Thread | None = None
 
     def begin(self, dataset: Dataset) -> Future[None] | None:
@@ -59,7 +60,8 @@ class PageChecks:
             if found is None or found[0] != dataset.e_tag:
                 found = dataset.e_tag, Future[None]()
                 self._current[dataset.name] = found
-                self._queue.append((dataset, found[1]))
+                # In the context of the request that began it, for its trace.
+                self._queue.append((copy_context(), dataset, found[1]))
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, name="page checks", daemon=True)
                     self._thread.start()
@@ -92,9 +94,9 @@ class PageChecks:
                 if not self._queue:
                     self._thread = None
                     return
-                dataset, over = self._queue.popleft()
+                context, dataset, over = self._queue.popleft()
             try:
-                self._check(dataset)
+                context.run(self._check, dataset)
             except DatasetInvalid as error:
                 self._verdicts.condemn(version_of(dataset.objects), str(error))
                 self._fail(dataset.e_tag, error)

@@ -4,6 +4,7 @@ import datetime as dt
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -13,6 +14,7 @@ import pytest
 from application.formats import FORMATS
 from tests.s3.conftest import KEY, SECRET
 from tests.support import tables
+from tests.support.proxy import proxying
 from tests.support.s3_server import s3_server
 from tests.support.serving import Served, serving, serving_folder
 
@@ -192,3 +194,34 @@ def test_a_bucket_and_a_folder_give_the_same_bytes_of_parts(folder: Path, extens
         for name in ("differing", "tree", "texts"):
             path = f"/{name}.{extension}"
             assert bucket.get(path).content == local.get(path).content
+
+
+def test_parts_cost_few_requests_and_unchanged_ones_none(tmp_path: Path) -> None:
+    folder = tmp_path / "bucket" / "dataset"
+    for place in range(40):
+        tables.write(
+            pa.table({"n": [place * 10], "text": ["x" * place]}), folder / f"many/{place:02}.parquet"
+        )
+    with (
+        s3_server(tmp_path, KEY, SECRET) as endpoint,
+        proxying(endpoint) as proxy,
+        serving(dataset_bucket="bucket", aws_endpoint_url=proxy.url, catalogue_max_age=0) as server,
+    ):
+
+        def asked(path: str) -> tuple[Any, int, int]:
+            """The answer, and how often parts were asked for, by HEAD and by GET."""
+            proxy.requests.clear()
+            answer = server.get(path).json()
+            lines = [data.split(b"\r\n", 1)[0] for data in proxy.requests]
+            parts = [line for line in lines if b"/many/" in line]
+            return answer, *(sum(line.startswith(how) for line in parts) for how in (b"HEAD", b"GET"))
+
+        whole, heads, gets = asked("/many.json")
+        assert [row["n"] for row in whole] == [place * 10 for place in range(40)]
+        # A footer of each, twice one of them for the engine to describe, and all rows.
+        assert (heads, gets) == (42, 82)
+        assert asked("/many.json?n=70&n=380") == ([whole[7], whole[38]], 2, 2)
+        assert asked("/many.json?n=999") == ([], 0, 0)
+        tables.write(pa.table({"n": [999], "text": ["new"]}), folder / "many/07.parquet")
+        # Only the footer of the part that is new, and its rows.
+        assert asked("/many.json?n=999") == ([{"n": 999, "text": "new"}], 1, 2)

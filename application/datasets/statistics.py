@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from application.datasets.footer import open_footer
 from application.datasets.footers import Footers
+from application.errors import DatasetInvalid
 from application.models import Column, Dataset, Part, Query
 from application.query.pruning import ALL_NULL, UNKNOWN, Bounds, comparable, excludes
 
@@ -85,7 +86,7 @@ def read_bounds(raw: bytes, name: str) -> Bounds:
         read = _reader(leaves[places[0]])
         groups = range(metadata.num_row_groups)
         return _together([_of_group(metadata.row_group(group).column(places[0]), read) for group in groups])
-    except (pa.ArrowException, OSError, ValueError, ArithmeticError):
+    except (DatasetInvalid, pa.ArrowException, OSError, ValueError, ArithmeticError):
         # Statistics are written by anybody; without them a part is read.
         return UNKNOWN
 

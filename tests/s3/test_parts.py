@@ -20,6 +20,7 @@ from tests.support.serving import Served, serving, serving_folder
 
 INTEGERS = pa.array([2**20], pa.int32())
 DATES = pa.array([dt.date(2024, 1, 1)])
+STORED = {"dataset_bucket": "bucket", "catalogue_max_age": 0}
 YEARS = (2023, 2024, 2025)
 
 
@@ -205,7 +206,7 @@ def test_parts_cost_few_requests_and_unchanged_ones_none(tmp_path: Path) -> None
     with (
         s3_server(tmp_path, KEY, SECRET) as endpoint,
         proxying(endpoint) as proxy,
-        serving(dataset_bucket="bucket", aws_endpoint_url=proxy.url, catalogue_max_age=0) as server,
+        serving(**STORED, aws_endpoint_url=proxy.url, page_checksums="off") as server,
     ):
 
         def asked(path: str) -> tuple[Any, int, int]:

@@ -76,14 +76,15 @@ class Slow:
         answers, requests = await asyncio.open_connection(self._target.hostname, self._target.port)
         back = asyncio.create_task(_copy(answers, writer))
         # Nothing that is asked for here has a body.
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        with suppress(asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 method = head.split(b" ", 1)[0].decode()
                 self.requests["LIST" if b"list-type=2" in head else method] += 1
                 await asyncio.sleep(self._seconds)
                 requests.write(head)
         requests.close()
-        await back
+        with suppress(asyncio.CancelledError):
+            await back
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

@@ -171,6 +171,19 @@ def test_a_folder_opens_only_the_parts_that_it_names(folder: Path, tmp_path: Pat
         assert [row["year"] for row in server.get("/tree.json?n=202501").json()] == [2025]
 
 
+def test_many_parts_keep_their_own_folders_and_columns(tmp_path: Path) -> None:
+    expected = []
+    for place in range(100):
+        more = {"more": pa.array([place], pa.int8())} if place % 7 < 3 else {}
+        path = tmp_path / f"many/tens={place // 10}/{place:02}.parquet"
+        tables.write(pa.table({"n": pa.array([place], pa.int64()), **more}), path)
+        expected.append({"n": place, "more": place if more else None, "tens": place // 10})
+    with serving_folder(tmp_path) as server:
+        assert server.get("/many.json").json() == expected
+        assert server.get("/many.json?tens=3&tens=4").json() == expected[30:50]
+        assert server.get("/many.json?more=71").json() == expected[71:72]
+
+
 def test_a_replaced_part_is_another_version(tmp_path: Path) -> None:
     for place in range(3):
         tables.write(pa.table({"n": [place]}), tmp_path / f"parts/{place}.parquet")

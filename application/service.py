@@ -106,7 +106,8 @@ class Service:
 
     def readings(self) -> dict[str, float]:
         """What the metrics show of the service as it is."""
-        return {**self.productions.readings(), "engine_replacements": self.engine.replacements}
+        exported = self.exports.readings() if self.exports else {}
+        return {**self.productions.readings(), **exported, "engine_replacements": self.engine.replacements}
 
     def drain(self) -> None:
         """Begin no more downloads; what runs has the grace period, and is broken off after it."""

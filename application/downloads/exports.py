@@ -1,10 +1,11 @@
 """Results that no answer can carry: made once into a bucket, under their ETag, for every machine.
 
 An export is a whole object or none. While it is made, a note beside it says since when, renewed every
-few seconds, so that one whose machine is gone is begun again; a failure is told to who asks meanwhile.
+few seconds, so that one whose machine is gone is begun again. A failure is told to who asks meanwhile; one
+that fails again and again is begun ever more rarely.
 """
 
-import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 from application.downloads.content import Content
 from application.downloads.limits import MARGIN_SECONDS
+from application.downloads.notes import Note
 from application.downloads.plan import Plan, Request
 from application.errors import (
     Busy,
@@ -24,6 +26,7 @@ from application.errors import (
     ProductionCancelled,
     SpoolFull,
     Stopping,
+    StorageStalled,
     StorageUnavailable,
 )
 from application.formats.compression import CODINGS, IDENTITY
@@ -33,10 +36,8 @@ from application.telemetry import logger
 
 READ_BYTES = 1 << 20
 BEAT_SECONDS = 10.0
-# A note that is older than this has nobody who works on it.
-STALE_SECONDS = 60.0
-# These pass by themselves: who asks next begins anew.
-PASSING = (Busy, DatasetChanged, ProductionCancelled, SpoolFull, Stopping, StorageUnavailable)
+# These pass by themselves, and are told to nobody.
+PASSING = (Busy, DatasetChanged, ProductionCancelled, SpoolFull, Stopping, StorageStalled, StorageUnavailable)
 PENDING = "The result is too large for an answer, and is being made; try again in a few seconds."
 
 Begin = Callable[[Mapping[str, Any]], None]
@@ -79,6 +80,7 @@ class Exports:
         self._with_charset = with_charset
         self._begin = begin or self._in_a_thread
         self._making: set[str] = set()
+        self._begun = self._failed = 0
         self._lock = threading.Lock()
 
     def find(self, plan: Plan) -> str | None:
@@ -90,10 +92,11 @@ class Exports:
 
     def url(self, request: Request, plan: Plan) -> str:
         """A signed URL of the result; begins to make it where it is not there, and raises as ``find``."""
-        found, is_noted = self._look(plan)
+        found, old = self._look(plan)
         if found is not None:
             return found
-        if self._store.note(_note_path(plan), _note(), only_if_new=not is_noted):
+        note = Note(time.time(), old.failures if old else 0)
+        if self._store.note(_note_path(plan), note.written(), only_if_new=old is None):
             try:
                 self._begin(_event(request))
             except BaseException:
@@ -115,37 +118,52 @@ class Exports:
             if plan.e_tag in self._making:
                 return
             self._making.add(plan.e_tag)
+            self._begun += 1
         failure: DownloadError | None = None
+        failures = 0
         try:
-            with self._noted(plan):
+            failures = self._failures(plan)
+            with self._noted(plan, failures):
                 self._make(plan, deadline)
         except DownloadError as error:
             logger.error("export %s of %s failed", plan.e_tag[:12], plan.filename, exc_info=error)
-            failure = None if isinstance(error, PASSING) else error
+            failure = error
         finally:
             # Before the note goes: who notes it anew from now on also comes here, and removes it again.
             with self._lock:
                 self._making.discard(plan.e_tag)
-        if failure:
-            self._store.note(_note_path(plan), _note(failure=str(failure)))
-        else:
+        if failure is None:
             self._store.remove(_note_path(plan))
+            return
+        self._failed += 1
+        told = None if isinstance(failure, PASSING) else str(failure)
+        note = Note(time.time(), failures + 1, told, is_making=False)
+        self._store.note(_note_path(plan), note.written())
 
-    def _look(self, plan: Plan) -> tuple[str | None, bool]:
-        """A signed URL if the result is there, and whether an old note is in the way of a new one."""
+    def readings(self) -> dict[str, float]:
+        """How many exports were begun here, and how many of them failed, for the metrics."""
+        return {"exports": self._begun, "export_failures": self._failed}
+
+    def _failures(self, plan: Plan) -> int:
+        text = self._store.noted(_note_path(plan))
+        return Note.read(text).failures if text else 0
+
+    def _look(self, plan: Plan) -> tuple[str | None, Note | None]:
+        """A signed URL if the result is there, or an old note that a new one is to replace."""
         if plan.is_native and (url := self._storage.presign(plan.dataset.objects[0].path, self._url_seconds)):
             # The stored object is its own export.
-            return url, False
+            return url, None
         if self._store.head(_path(plan)):
-            return self._store.presign(_path(plan), self._url_seconds), False
+            return self._store.presign(_path(plan), self._url_seconds), None
         text = self._store.noted(_note_path(plan))
         if text is None:
-            return None, False
-        note = json.loads(text)
-        if time.time() - note["time"] > STALE_SECONDS:
-            return None, True
-        if "failure" in note:
-            raise ExportFailed(str(note["failure"]))
+            return None, None
+        note, now = Note.read(text), time.time()
+        if now >= note.until:
+            return None, note
+        if note.failure is not None:
+            left = math.ceil(note.until - now)
+            raise ExportFailed(f"{note.failure} Who asks in {left} s begins it anew.")
         raise ExportPending(PENDING)
 
     def _make(self, plan: Plan, deadline: float | None) -> None:
@@ -170,14 +188,14 @@ class Exports:
         logger.info("export %s of %s: %d bytes", plan.e_tag[:12], plan.filename, written.size)
 
     @contextmanager
-    def _noted(self, plan: Plan) -> Iterator[None]:
+    def _noted(self, plan: Plan, failures: int) -> Iterator[None]:
         """Renew the note while the export is made."""
         over = threading.Event()
 
         def beat() -> None:
             while True:
                 try:
-                    self._store.note(_note_path(plan), _note())
+                    self._store.note(_note_path(plan), Note(time.time(), failures).written())
                 except StorageUnavailable as error:
                     logger.warning("export %s: its note was not renewed: %s", plan.e_tag[:12], error)
                 if over.wait(BEAT_SECONDS):
@@ -215,10 +233,6 @@ def _path(plan: Plan) -> str:
 
 def _note_path(plan: Plan) -> str:
     return f"{plan.e_tag}.json"
-
-
-def _note(**members: Any) -> bytes:
-    return json.dumps({"time": time.time(), **members}).encode()
 
 
 def _event(request: Request) -> dict[str, Any]:

@@ -22,7 +22,11 @@ GAUGES = {
     "tape_bytes": "Bytes that the spool holds.",
     "resident_bytes": "Memory of the process.",
 }
-COUNTERS = {"engine_replacements": "Databases that were spoiled and replaced."}
+COUNTERS = {
+    "engine_replacements": "Databases that were spoiled and replaced.",
+    "exports": "Exports begun.",
+    "export_failures": "Exports that failed.",
+}
 
 
 class Metrics:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,12 @@ import httpx2
 import pytest
 
 from application.client.fetch import fetch
-from application.downloads import exports
+from application.downloads import exports, notes
 from application.downloads.limits import MARGIN_SECONDS
+from application.downloads.notes import Note
 from application.storage.export import S3ExportStorage
 from tests.support import tables
+from tests.support.processes import samples
 from tests.support.s3_server import s3_server
 from tests.support.serving import Served, eventually, serving, serving_folder
 
@@ -225,8 +227,36 @@ def test_a_failed_export_leaves_nothing_and_is_told(place: Place) -> None:
 def test_a_failure_is_forgotten_after_a_while(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     with exporting(place, spool_dir="off") as served:
         assert patient(served, "/bad.json").status_code == 500
-        monkeypatch.setattr(exports, "STALE_SECONDS", 0.0)
+        monkeypatch.setattr(notes, "STALE_SECONDS", 0.0)
         assert served.get("/bad.json").status_code == 503
+
+
+def test_an_export_that_always_fails_is_begun_ever_more_rarely(place: Place) -> None:
+    with exporting(place, spool_dir="off", metrics="prometheus") as served:
+
+        def begun() -> float:
+            return samples(served.get("/metrics").text)["download_lambda_exports_total", ()]
+
+        for failures in (1, 2, 3):
+            assert patient(served, "/bad.json").json()["code"] == "export-failed"
+            (path,) = place.notes()
+            note = Note.read(path.read_bytes())
+            assert (note.failures, begun()) == (failures, failures)
+            assert note.until - note.time == 60 * 2 ** (failures - 1)
+            # As if that time were over.
+            path.write_bytes(replace(note, time=note.time - 7200).written())
+        assert samples(served.get("/metrics").text)["download_lambda_export_failures_total", ()] == 3
+
+
+def test_a_success_forgets_the_failures_before_it(place: Place) -> None:
+    with exporting(place) as served:
+        assert patient(served, "/large.csv").status_code == 307
+        (made,) = place.exported()
+        made.unlink()
+        note = place.exports / f"{made.parent.name}.json"
+        note.write_bytes(Note(time.time() - 7200, 9, "It failed.", is_making=False).written())
+        assert patient(served, "/large.csv").status_code == 307
+    assert place.notes() == []
 
 
 def test_an_export_whose_machine_is_gone_is_begun_again(

@@ -42,14 +42,14 @@ class Content(Protocol):
     async def settle(self, size: float = math.inf, seconds: float | None = None) -> None:
         """Wait for the first byte, then for the whole, ``size`` bytes, or ``seconds``, whichever is first.
 
-        Raises AnswerTooLarge where the whole is wanted but has no place.
+        Raises AnswerTooLarge where the whole is wanted but has no place, SpoolFull if it may have one later.
         """
 
     def cut(self, start: int, end: int) -> None:
         """Read [start, end) only, once the size is known."""
 
     async def hold(self) -> None:
-        """Have here all that is to be read, so that every failure comes out now; or AnswerTooLarge."""
+        """Have here all that is to be read, so that every failure comes out now; raises as ``settle``."""
 
     async def ready(self) -> bool:
         """Wait for bytes past this place, True, or the clean end, False."""

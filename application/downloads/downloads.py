@@ -27,7 +27,14 @@ from application.downloads.redirects import Redirects
 from application.downloads.stored import StoredObject
 from application.engine.scan import Engine
 from application.engine.windows import memory_needed
-from application.errors import AnswerTooLarge, Busy, DatasetChanged, ResultTooLarge, StorageStalled
+from application.errors import (
+    AnswerTooLarge,
+    Busy,
+    DatasetChanged,
+    ResultTooLarge,
+    SpoolFull,
+    StorageStalled,
+)
 from application.formats import Format
 from application.models import Dataset
 from application.production.productions import Productions
@@ -168,7 +175,8 @@ class Downloads:
 
         A change of the data found by then means one more plan over the new version, on which the
         conditions are evaluated again. Raises what the production raises, PreconditionFailed,
-        RangeNotSatisfiable, and AnswerTooLarge where the whole has no place or is beyond the limits.
+        RangeNotSatisfiable, AnswerTooLarge where the whole has no place or is beyond the limits, and
+        SpoolFull where it may have a place later.
         """
         try:
             return await self._answer(request, plan, conditions, limits, redirects)
@@ -197,7 +205,7 @@ class Downloads:
             return Answer(Kind.CONTENT, plan, content, await _prepare(plan, content, conditions, limits))
         except BaseException as error:
             content.close()
-            if not (redirects and isinstance(error, AnswerTooLarge)):
+            if not (redirects and isinstance(error, AnswerTooLarge | SpoolFull)):
                 raise
             url = await self._lanes.run(read_lane(plan.dataset), partial(redirects.instead, request, plan))
             if url is None:

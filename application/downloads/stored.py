@@ -1,6 +1,7 @@
 """A stored object as it is: the whole native Parquet, by range, every piece of one version."""
 
 import asyncio
+import errno
 import math
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Protocol, Self, TypeVar
 
-from application.errors import AnswerTooLarge
+from application.errors import AnswerTooLarge, SpoolFull
 from application.models import ObjectMeta
 from application.spool import NO_SPACE
 from application.storage.base import CHUNK, Storage
@@ -99,7 +100,7 @@ class StoredObject:
     async def hold(self) -> None:
         """Fetch all that is to be read, so that every failure comes out here; before the first byte is read.
 
-        Raises as ``read``, and AnswerTooLarge where there is no place for it.
+        Raises as ``read``, and AnswerTooLarge where it has no place, SpoolFull if it may have one later.
         """
         await self._in_thread(self._hold)
 
@@ -118,9 +119,11 @@ class StoredObject:
                 held.write(piece)
             held.seek(0)
         except OSError as error:
-            if error.errno in NO_SPACE:
-                raise _no_place(size) from error
-            raise
+            if error.errno not in NO_SPACE:
+                raise
+            if folder and error.errno != errno.EFBIG and size <= shutil.disk_usage(folder).total:
+                raise SpoolFull("There is no space left for this download; try again later.") from error
+            raise _no_place(size) from error
         self._chunks = iter(lambda: held.read(CHUNK), b"")
 
     async def read(self, size: int) -> bytes:

@@ -5,8 +5,8 @@ import math
 import time
 from typing import Self
 
-from application.errors import AnswerTooLarge, DeadlineExceeded
-from application.spool.tape import Tape
+from application.errors import AnswerTooLarge, DeadlineExceeded, SpoolFull
+from application.spool.tape import NO_SPACE_LEFT, Tape
 
 
 class Reader:
@@ -69,13 +69,16 @@ class Reader:
     async def settle(self, size: float = math.inf, seconds: float | None = None) -> None:
         """Wait for the first byte, then for the whole, ``size`` bytes, or ``seconds``, whichever is first.
 
-        Raises the producer's failure, and AnswerTooLarge where the whole is wanted but has no place.
+        Raises the producer's failure, and, where the whole is wanted but has no place, AnswerTooLarge, or
+        SpoolFull if it may have one later.
         """
         tape = self._tape
 
         def settled() -> bool:
             self._has_more()
             if tape.blocked and size == math.inf and not tape.done:
+                if tape.lacks_space:
+                    raise SpoolFull(NO_SPACE_LEFT)
                 raise AnswerTooLarge(f"The result is larger than the {tape.size:,} bytes that fit here.")
             return tape.done or tape.blocked or tape.size >= size
 

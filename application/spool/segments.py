@@ -14,7 +14,14 @@ MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
 
 
 class NoSpace(Exception):
-    """The folder takes no more bytes; those of this write count as not written."""
+    """The folder takes no more bytes; those of this write count as not written.
+
+    ``is_lasting``: no file there may ever be as large.
+    """
+
+    def __init__(self, *, is_lasting: bool) -> None:
+        super().__init__()
+        self.is_lasting = is_lasting
 
 
 class Segment(Protocol):
@@ -112,7 +119,7 @@ class Segments:
             self._at(index).write(offset, piece)
         except OSError as error:
             if error.errno in NO_SPACE:
-                raise NoSpace from error
+                raise NoSpace(is_lasting=error.errno == errno.EFBIG) from error
             raise
         return len(piece)
 

@@ -5,6 +5,7 @@ could take for a whole file. It knows no engine and no HTTP.
 """
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
@@ -19,6 +20,7 @@ WINDOW_BYTES = 32 << 20
 MEMORY_WINDOW_BYTES = 2 << 20
 # How often a producer looks whether a full folder has space again.
 FULL_SECONDS = 0.5
+NO_SPACE_LEFT = "There is no space left for this download; try again later."
 
 
 class Place(Protocol):
@@ -49,6 +51,8 @@ class Tape:
     ) -> None:
         self._keep = keep if folder else 0
         self._window = WINDOW_BYTES if folder else MEMORY_WINDOW_BYTES
+        self._folder = folder
+        self._lacks_space = False
         self._on_idle = on_idle
         self._make_room = make_room
         self.threads = threads
@@ -74,6 +78,13 @@ class Tape:
     def files(self) -> int:
         """How many files it holds open."""
         return self._segments.count
+
+    @property
+    def lacks_space(self) -> bool:
+        """True where a full folder is in its way, and it is not this tape that fills most of it."""
+        if not self._lacks_space or self._folder is None:
+            return False
+        return self.size < shutil.disk_usage(self._folder).total // 2
 
     def enter(self, place: Place) -> str | None:
         """Take a reader in at the first byte; returns where its bytes come from.
@@ -210,11 +221,12 @@ class Tape:
         """The folder is full: from now on keep only what a reader has still to read."""
         with self.changed:
             self._keep = min(self._keep, self.size)
+            self._lacks_space = not error.is_lasting
             slowest = self._slowest()
             if self._segments.free(slowest):
                 return
             if slowest == self.size:
-                raise SpoolFull("There is no space left for this download; try again later.") from error
+                raise SpoolFull(NO_SPACE_LEFT) from error
             self.blocked = True
             self.changed.ring()
             # Others may free space without a ring here.

@@ -1,10 +1,13 @@
 """Downloads from a real S3 server, over a real socket."""
 
 import io
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +17,7 @@ from tests.s3.conftest import KEY, SECRET
 from tests.support import tables
 from tests.support.proxy import Proxy, proxying
 from tests.support.s3_server import s3_server
-from tests.support.serving import Served, serving, serving_folder
+from tests.support.serving import Served, eventually, serving, serving_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,21 @@ def test_an_absent_dataset_is_not_found_and_an_absent_bucket_unavailable(
         for path in ("/sample.csv", "/ready"):
             response = other.get(path)
             assert (response.status_code, response.json()["code"]) == (503, "storage-unavailable")
+
+
+def test_however_many_ask_whether_it_is_ready_storage_is_asked_once_a_second(
+    server: Served, bucket: Bucket
+) -> None:
+    def asked() -> int:
+        return sum(b"/ready-check.parquet" in request for request in bucket.proxy.requests)
+
+    before, began = asked(), time.monotonic()
+    with ThreadPoolExecutor(16) as clients:
+        answers = list(clients.map(lambda _: httpx2.get(f"{server.url}/ready", trust_env=False), range(64)))
+    seconds = time.monotonic() - began
+    assert {answer.status_code for answer in answers} == {200}
+    assert 1 <= asked() - before <= 1 + seconds
+    assert eventually(lambda: server.get("/ready").status_code == 200 and asked() - before > 1)
 
 
 def test_refused_credentials_make_storage_unavailable_and_stay_secret(

@@ -301,6 +301,29 @@ def test_a_stored_object_that_is_held_whole_lies_nowhere_but_in_the_spool(tmp_pa
         assert old_client(served, "/large.parquet").endswith(b"\r\n\r\n" + stored)
 
 
+@pytest.mark.parametrize(("path", "code"), [("/large.csv", "spool-full"), ("/large.parquet", "spool-full")])
+def test_a_disk_that_is_full_for_now_is_told_as_such(tmp_path: Path, path: str, code: str) -> None:
+    tables.write(tables.large(), tmp_path / "large.parquet")
+    with small_disk(tmp_path / "disk", 80 << 20) as disk, serving_folder(tmp_path, spool_dir=disk) as served:
+        others = disk / "others"
+        others.write_bytes(bytes(72 << 20))
+        refused = old_client(served, path)
+        assert b" 503 " in refused.split(b"\r\n")[0]
+        assert f'"code": "{code}"'.encode() in refused
+        assert b"retry-after: " in refused.lower()
+        others.unlink()
+        assert b" 200 " in old_client(served, path).split(b"\r\n")[0]
+
+
+@pytest.mark.parametrize("path", ["/large.csv", "/large.parquet"])
+def test_what_would_not_fit_a_disk_of_its_own_is_too_large(tmp_path: Path, path: str) -> None:
+    tables.write(tables.large(), tmp_path / "large.parquet")
+    with small_disk(tmp_path / "disk", 9 << 20) as disk, serving_folder(tmp_path, spool_dir=disk) as served:
+        refused = old_client(served, path)
+        assert b" 413 " in refused.split(b"\r\n")[0]
+        assert b'"code": "result-too-large"' in refused
+
+
 def test_without_a_spool_results_are_the_same_bytes(tmp_path: Path, served: Served) -> None:
     tables.write(tables.large(), tmp_path / "large.parquet")
     tables.write(tables.sample(), tmp_path / "sample.parquet")

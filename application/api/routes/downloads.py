@@ -16,6 +16,9 @@ from application.client.contract import ALIAS, DOWNLOAD
 router = APIRouter()
 
 
+# Keys, rates and CORS are asked for around all routes, not here: API_KEY, RATE_LIMIT and CORS_ALLOW_ORIGINS.
+
+
 @router.head(DOWNLOAD, include_in_schema=False)
 @router.get(DOWNLOAD)
 @router.head(ALIAS + DOWNLOAD, include_in_schema=False)

@@ -19,6 +19,7 @@ DownloadError
 ├── Busy                      no place became free in time
 ├── ResultTooLarge            the result or a row does not fit this place
 │   └── AnswerTooLarge        the result can be made, but no answer here can carry it
+├── NotMadeYet                the result is being made, and takes longer than an answer may wait
 ├── ExportPending             the result is being written to the export bucket
 ├── ExportFailed              it could not be written there
 ├── SpoolFull                 the spool's folder has no space left
@@ -130,6 +131,10 @@ class ResultTooLarge(DownloadError):
 
 class AnswerTooLarge(ResultTooLarge):
     """The result can be made, but no answer here can carry it."""
+
+
+class NotMadeYet(DownloadError):
+    """The result is being made, and takes longer than an answer may wait for it."""
 
 
 class ExportPending(DownloadError):

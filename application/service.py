@@ -218,6 +218,7 @@ def open_service(
         memory=settings.production_memory,
         folder=settings.spool_dir,
         carriage=Carriage(tuple(CODINGS) if settings.has_codings else (), settings.empty_bodies),
+        whole_seconds=settings.whole_seconds,
     )
     exports = _exports(settings, storage, store, downloads)
     redirects = Redirects(storage, settings.native_redirect_seconds, exports)

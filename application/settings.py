@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     spool_max_result: int = Field(default=512 * MEBIBYTE, ge=0)
     production_seconds: float = Field(default=900.0, gt=0)
     production_stall_seconds: float = Field(default=120.0, gt=0)
+    whole_seconds: float = Field(default=25.0, ge=0)
     client_stall_seconds: float = Field(default=120.0, gt=0)
     grace_seconds: float = Field(default=25.0, ge=0)
     page_checksums: Literal["auto", "always", "off"] = "auto"

@@ -13,6 +13,7 @@ from application.query.operators import OPERATORS, Operator
 from application.query.parameters import PARAMETERS, Parameter
 from application.query.planning_data import NAMED_FILTERS, NamedFilter
 from application.settings import Settings
+from tests.support.tools import TOOLS, Tool
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
@@ -102,6 +103,17 @@ def test_every_problem_code_is_documented_with_its_status(problem: Problem) -> N
 @pytest.mark.parametrize("code", OTHER_CODES)
 def test_the_codes_outside_the_table_are_documented(code: str) -> None:
     assert code in rows("docs/api.md")
+
+
+@pytest.mark.parametrize(("name", "tool"), TOOLS.items(), ids=TOOLS)
+def test_every_reader_is_documented_with_what_it_can_do(name: str, tool: Tool) -> None:
+    ways = {"whole": tool.whole, "part": tool.part, "resume": tool.resume}
+    told = ["after a fetch" if way in tool.after_a_fetch else "yes" if ways[way] else "–" for way in ways]
+    assert table_row("docs/readers.md", name) == [tool.extension, *told]
+
+
+def test_no_reader_is_documented_that_is_not_tried() -> None:
+    assert rows("docs/readers.md") == set(TOOLS)
 
 
 @pytest.mark.parametrize("command", command_names())

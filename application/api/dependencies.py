@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from application.downloads.plan import Request as DownloadRequest
 
 MOST_PARAMETERS = 1000
+# Fields that say of which version a client has bytes, and so of which coding.
+NAMING = ("if-range", "if-match", "if-none-match")
 LONGEST_NAME = 100
 
 
@@ -81,8 +83,11 @@ def download_request(request: Request, dataset: str, extension: str) -> "Downloa
     if extension in FORMATS:
         # One of a bounded set, as metrics need it.
         facts_of(request.scope).format = extension
+    # A part of coded bytes can be decoded by nobody, yet HTTP libraries accept codings with every request.
+    # Who names a version has bytes of it, and goes on with them as they are.
+    in_parts = "range" in request.headers and not any(name in request.headers for name in NAMING)
     offered = CODINGS if settings_of(request.scope).has_codings else ()
-    coding = choose_coding(request.headers.get("accept-encoding"), offered)
+    coding = choose_coding(request.headers.get("accept-encoding"), offered, in_parts=in_parts)
     return DownloadRequest(dataset, extension, parameters(request), coding)
 
 

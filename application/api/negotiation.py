@@ -8,11 +8,13 @@ from application.formats.compression import CODINGS, IDENTITY
 ALIASES = {"x-gzip": "gzip"}
 
 
-def choose_coding(accept_encoding: str | None, offered: Iterable[str] = CODINGS) -> str:
+def choose_coding(
+    accept_encoding: str | None, offered: Iterable[str] = CODINGS, *, in_parts: bool = False
+) -> str:
     """The coding of those offered for a request's Accept-Encoding (RFC 9110, 12.5.3).
 
-    Without the header nothing is coded: a client that names no coding may not know any. Raises
-    CodingUnacceptable.
+    Without the header nothing is coded: a client that names no coding may not know any. Nor is what is
+    read ``in_parts``, unless it has to be. Raises CodingUnacceptable.
     """
     if accept_encoding is None:
         return IDENTITY
@@ -25,6 +27,8 @@ def choose_coding(accept_encoding: str | None, offered: Iterable[str] = CODINGS)
             best, best_weight = coding, weight
     # Identity is acceptable unless it is refused by name or by `*;q=0`.
     identity = weights.get(IDENTITY, anything if anything == 0 else None)
+    if in_parts and identity != 0:
+        return IDENTITY
     if best and (identity is None or best_weight >= identity):
         return best
     if identity == 0:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from application import errors
-from application.client.contract import PENDING
+from application.client.contract import MAKING, PENDING
 from application.telemetry import logger
 from application.telemetry.facts import facts_of
 
@@ -67,6 +67,7 @@ PROBLEMS: dict[type[errors.DownloadError], Problem] = {
     errors.TooManyDownloads: Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-downloads", retry=True),
     errors.Busy: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "busy", retry=True),
     errors.ResultTooLarge: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "result-too-large"),
+    errors.NotMadeYet: Problem(HTTPStatus.SERVICE_UNAVAILABLE, MAKING, retry=True, is_pending=True),
     errors.ExportPending: Problem(HTTPStatus.SERVICE_UNAVAILABLE, PENDING, retry=True, is_pending=True),
     errors.ExportFailed: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "export-failed"),
     errors.SpoolFull: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "spool-full", retry=True),

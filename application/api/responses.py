@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from application.api.disconnect import unless_gone
+from application.api.places import download_place
+from application.api.state import asker_of
 from application.downloads.answer import Answer, Kind
 from application.downloads.limits import Limits
 from application.formats.compression import IDENTITY
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from application.downloads.downloads import Downloads
     from application.downloads.plan import Plan, Request
     from application.downloads.redirects import Redirects
+    from application.downloads.terms import Terms
 
 # Read and sent in one piece: it is what a stalled client holds (docs/performance.md).
 PIECE_BYTES = 64 << 10
@@ -63,20 +66,26 @@ class DownloadResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         facts = facts_of(scope)
         facts.filters, facts.e_tag = shown_filters(self._plan.query), self._plan.e_tag
-        if scope["method"] == "HEAD":
-            answer = self._downloads.head(self._plan, self._conditions)
-            await self._send_answer(scope, receive, send, answer)
-        else:
-            await unless_gone(self._answer(scope, receive, send), receive)
+        await unless_gone(self._answer(scope, receive, send), receive)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # An abort to an HTTP/1.0 client is a clean end to it: there, too, the whole comes first.
-        limits = self._limits or (Limits() if scope["http_version"] == "1.0" else None)
-        answer = await self._downloads.start(
-            self._request, self._plan, self._conditions, limits, self._redirects
-        )
+        terms = self._terms(scope)
+        # A GET has its place already; of the others only what makes something is a download.
+        is_unplaced = terms.is_head and self._downloads.makes(self._plan, terms)
+        async with download_place(scope) if is_unplaced else nullcontext():
+            answer = await self._downloads.start(self._request, self._plan, terms, self._redirects)
         facts_of(scope).e_tag = answer.plan.e_tag
         await self._send_answer(scope, receive, send, answer)
+
+    def _terms(self, scope: Scope) -> Terms:
+        # What only a download needs would hold up the start.
+        from application.downloads.terms import Terms
+
+        is_head, limits = scope["method"] == "HEAD", self._limits
+        if limits is None and not is_head and scope["http_version"] == "1.0":
+            # An abort to such a client is a clean end to it: there, too, the whole comes first.
+            limits = Limits()
+        return Terms(self._conditions, limits, is_head, asker_of(scope))
 
     async def _send_answer(self, scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
         if answer.kind is Kind.REDIRECT:
@@ -148,7 +157,9 @@ def _known(answer: Answer) -> dict[str, str]:
     content = answer.content
     if content is None or content.size is None:
         return {}
-    headers = {"Content-Length": str(content.size), "Accept-Ranges": "bytes"}
+    headers = {"Content-Length": str(content.size)}
+    if answer.has_ranges:
+        headers["Accept-Ranges"] = "bytes"
     if content.digest is not None:
         headers["Repr-Digest"] = f"sha-256=:{b64encode(content.digest).decode()}:"
     if answer.part:

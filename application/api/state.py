@@ -8,7 +8,8 @@ from application.api.connections import Connection
 from application.settings import Settings
 
 # Names in `scope["state"]`; the lifespan's own are not in use.
-SETTINGS, ACCESS, CLIENT, CONNECTION = "settings", "access", "client", "connection"
+SETTINGS, ACCESS, CLIENT = "settings", "access", "client"
+CONNECTION, ASKER = "connection", "asker"
 
 
 def settings_of(scope: Scope) -> Settings:
@@ -32,4 +33,10 @@ def client_of(scope: Scope) -> Client:
 def connection_of(scope: Scope) -> Connection:
     """What carries the request."""
     found: Connection = scope["state"][CONNECTION]
+    return found
+
+
+def asker_of(scope: Scope) -> str:
+    """The name that limits are counted under: of the client's key, or of its address."""
+    found: str = scope["state"][ASKER]
     return found

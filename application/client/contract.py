@@ -7,5 +7,5 @@ MANIFEST = "/datasets/{dataset}/manifest"
 # The one address of that form that is no download: a dataset of this name is under the alias.
 OPENAPI = "/openapi.json"
 KEY_HEADER = "x-api-key"
-# A result that is too large for an answer and is being made: docs/api.md.
-PENDING = "export-pending"
+# Results that are being made, the second for one that is too large for an answer: docs/api.md.
+MAKING, PENDING = "making", "export-pending"

@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from application.client.contract import ALIAS, KEY_HEADER, MANIFEST, PENDING
+from application.client.contract import ALIAS, KEY_HEADER, MAKING, MANIFEST, PENDING
 from application.errors import DownloadError
 
 CONNECT_SECONDS = 10.0
@@ -138,7 +138,7 @@ def refusal(response: urllib3.BaseHTTPResponse) -> RemoteFailed:
         wait = 1.0
     if wait is not None and response.status not in (*PASSING, HTTPStatus.SERVICE_UNAVAILABLE):
         wait = None
-    pending = wait is not None and code == PENDING
+    pending = wait is not None and code in (MAKING, PENDING)
     return RemoteFailed(f"The server answers {response.status}: {detail}", wait, is_pending=pending)
 
 

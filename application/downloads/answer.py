@@ -23,11 +23,13 @@ class Kind(Enum):
 class Answer:
     """One answer of some kind, and the plan that it is of, which is another where the data has changed.
 
-    ``part`` is [start, end) where the content is cut to a range; ``location`` is a redirect's address.
+    ``part`` is [start, end) where the content is cut to a range, ``has_ranges`` says whether one may be asked
+    for here, and ``location`` is a redirect's address.
     """
 
     kind: Kind
     plan: Plan
     content: Content | None = None
     part: tuple[int, int] | None = None
+    has_ranges: bool = True
     location: str | None = None

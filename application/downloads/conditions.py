@@ -14,6 +14,8 @@ RANGE = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII | re.IGNORECAS
 TAG = re.compile(r'(W/)?"([^"]*)"')
 # 128 bits: two texts share one by no chance that matters.
 E_TAG_DIGITS = 32
+# Link previews ask for less than this, from the start.
+GLANCE_BYTES = 1 << 20
 OTHER_VERSION = "The dataset is no longer the version that If-Match or If-Unmodified-Since names."
 
 
@@ -50,6 +52,16 @@ class ByteRange:
 
     first: int | None
     last: int | None
+
+    @property
+    def is_backward(self) -> bool:
+        """True where it ends before it begins, and so is no range."""
+        return self.first is not None and self.last is not None and self.last < self.first
+
+    @property
+    def is_glance(self) -> bool:
+        """True for a few bytes from the start; the first alone asks whether there are ranges."""
+        return self.first == 0 and self.last is not None and 0 < self.last < GLANCE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +106,20 @@ class Conditions:
             return self.if_none_match.any or validators.e_tag in named
         return self.if_modified_since is not None and validators.seconds <= self.if_modified_since
 
+    def wants_part(self, validators: Validators) -> bool:
+        """True where a part of this very version is asked for."""
+        return self.range is not None and not self.range.is_backward and self._is_of(validators)
+
     def part(self, validators: Validators, size: int) -> tuple[int, int] | None:
         """The bytes [start, end) that are asked for of so many, or None for all.
 
         Raises RangeNotSatisfiable.
         """
-        if self.range is None or not self._is_of(validators):
+        if self.range is None or not self.wants_part(validators):
             return None
         first, last = self.range.first, self.range.last
         if first is None:
             start, end = max(size - (last or 0), 0), size
-        elif last is not None and last < first:
-            return None
         else:
             start, end = first, size if last is None else min(last + 1, size)
         if start >= end:

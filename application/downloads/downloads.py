@@ -3,6 +3,7 @@
 import asyncio
 import time
 from concurrent.futures import Future
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -10,45 +11,42 @@ from application.datasets.catalogue import Catalogue
 from application.datasets.checks import PageChecks
 from application.datasets.looks import Looks
 from application.downloads.answer import Answer, Kind
-from application.downloads.conditions import Conditions
 from application.downloads.content import Content
 from application.downloads.job import DownloadJob
-from application.downloads.limits import Limits
-from application.downloads.plan import (
-    SMALL_BYTES,
-    SMALL_SECONDS,
-    Carriage,
-    Plan,
-    Request,
-    find_format,
-    make_plan,
-)
+from application.downloads.plan import Carriage, Plan, Request, find_format, make_plan
+from application.downloads.preparation import Whole, prepare
 from application.downloads.redirects import Redirects
 from application.downloads.stored import StoredObject
+from application.downloads.terms import Manner, Terms
 from application.engine.scan import Engine
 from application.engine.windows import memory_needed
 from application.errors import (
     AnswerTooLarge,
     Busy,
     DatasetChanged,
+    ExportPending,
     ResultTooLarge,
     SpoolFull,
     StorageStalled,
 )
 from application.formats import Format
 from application.models import Dataset
-from application.production.productions import Productions
+from application.production.claim import Claim
+from application.production.productions import READ, Productions
 from application.storage.base import Storage
 from application.storage.lanes import Lanes, outcome
 from application.telemetry.tracing import span
 
-NONE = Conditions()
+PLAIN = Terms()
+# How often it is looked whether an export is there.
+LOOK_SECONDS = 0.5
 
 
 class Downloads:
     """Plans downloads and opens them; owns nothing but what it is given.
 
-    A task waits for storage in the ``lanes``, and for a plan at most ``plan_seconds``.
+    A task waits for storage in the ``lanes``, for a plan at most ``plan_seconds``, and for a result that is
+    to be whole at most ``whole_seconds``.
     """
 
     def __init__(
@@ -65,6 +63,7 @@ class Downloads:
         memory: int,
         folder: Path | None,
         carriage: Carriage,
+        whole_seconds: float,
     ) -> None:
         self._storage = storage
         self._catalogue = catalogue
@@ -78,6 +77,7 @@ class Downloads:
         self._memory = memory
         self._folder = folder
         self._carriage = carriage
+        self._whole = Whole(whole_seconds, productions.most_kept)
 
     def plan(self, request: Request, *, fresh: bool = False) -> Plan:
         """Fit a request to its dataset; reads metadata only. For a thread that may wait for storage.
@@ -123,10 +123,11 @@ class Downloads:
         if checked := self._checks.begin(plan.dataset):
             checked.result()
 
-    def open(self, plan: Plan) -> Content:
+    def open(self, plan: Plan, claim: Claim = READ) -> Content:
         """A plan's bytes, which others who ask for the same ETag share; blocks on no I/O.
 
-        Raises Stopping, and ResultTooLarge where the rows can never be read here.
+        Raises Stopping, ResultTooLarge where the rows can never be read here, and Busy where the claim does
+        not allow a new production.
         """
         if plan.is_native:
             dataset, make_room = plan.dataset, self._productions.make_room
@@ -139,7 +140,7 @@ class Downloads:
                 in_thread=partial(self._lanes.run, read_lane(dataset)),
                 check=lambda: self._checks.check(dataset),
             )
-        return self._productions.join(plan.e_tag, lambda: self._job(plan), plan.dataset.e_tag)
+        return self._productions.join(plan.e_tag, lambda: self._job(plan), plan.dataset.e_tag, claim)
 
     def _job(self, plan: Plan) -> DownloadJob:
         memory = memory_needed(plan.dataset, plan.query, self._threads)
@@ -157,60 +158,95 @@ class Downloads:
         """A plan's bytes if they are whole already; makes nothing."""
         return self.open(plan) if plan.is_native else self._productions.kept(plan.e_tag)
 
-    def head(self, plan: Plan, conditions: Conditions) -> Answer:
-        """What can be told of a plan without making it; raises PreconditionFailed."""
-        if conditions.is_not_modified(plan.validators):
-            return Answer(Kind.NOT_MODIFIED, plan)
-        return Answer(Kind.CONTENT, plan, self.kept(plan))
+    def makes(self, plan: Plan, terms: Terms) -> bool:
+        """True where the answer has to wait for bytes that are not whole yet; raises PreconditionFailed."""
+        if terms.conditions.is_not_modified(plan.validators) or self._manner(plan, terms) is Manner.TELL:
+            return False
+        with self.kept(plan) or nullcontext() as content:
+            return content is None
 
     async def start(
-        self,
-        request: Request,
-        plan: Plan,
-        conditions: Conditions = NONE,
-        limits: Limits | None = None,
-        redirects: Redirects | None = None,
+        self, request: Request, plan: Plan, terms: Terms = PLAIN, redirects: Redirects | None = None
     ) -> Answer:
-        """Answer a plan with its bytes, once the first are there; all of them within ``limits``, or if few.
+        """Answer a plan with its bytes, once the first are there; all of them within the limits, or if few.
 
         A change of the data found by then means one more plan over the new version, on which the
         conditions are evaluated again. Raises what the production raises, PreconditionFailed,
         RangeNotSatisfiable, AnswerTooLarge where the whole has no place or is beyond the limits, and
-        SpoolFull where it may have a place later.
+        NotMadeYet and Busy where it is wanted at once, and SpoolFull where it may have a place later.
         """
         try:
-            return await self._answer(request, plan, conditions, limits, redirects)
+            return await self._answer(request, plan, terms, redirects)
         except DatasetChanged:
             plan = await self.planned(request, fresh=True)
-        return await self._answer(request, plan, conditions, limits, redirects)
+        return await self._answer(request, plan, terms, redirects)
 
     async def _answer(
-        self,
-        request: Request,
-        plan: Plan,
-        conditions: Conditions,
-        limits: Limits | None,
-        redirects: Redirects | None,
+        self, request: Request, plan: Plan, terms: Terms, redirects: Redirects | None
     ) -> Answer:
-        if conditions.is_not_modified(plan.validators):
+        if terms.conditions.is_not_modified(plan.validators):
             return Answer(Kind.NOT_MODIFIED, plan)
-        if checked := self._checks.begin(plan.dataset):
-            await _over(checked, limits)
-        if redirects and redirects.may_find(plan, limits):
-            url = await self._lanes.run(read_lane(plan.dataset), partial(redirects.find, plan))
-            if url is not None:
-                return Answer(Kind.REDIRECT, plan, location=url)
-        content = self.open(plan)
-        try:
-            return Answer(Kind.CONTENT, plan, content, await _prepare(plan, content, conditions, limits))
-        except BaseException as error:
-            content.close()
-            if not (redirects and isinstance(error, AnswerTooLarge | SpoolFull)):
-                raise
-            url = await self._lanes.run(read_lane(plan.dataset), partial(redirects.instead, request, plan))
-            if url is None:
-                raise
-        return Answer(Kind.REDIRECT, plan, location=url)
+        manner = self._manner(plan, terms)
+        if manner is not Manner.TELL and (checked := self._checks.begin(plan.dataset)):
+            await _over(
+                checked, self._whole.seconds_for(terms) if manner is Manner.SEEK else terms.seconds_left
+            )
+        url = await self._elsewhere(request, plan, terms, manner, redirects) if redirects else None
+        if url is not None:
+            return Answer(Kind.REDIRECT, plan, location=url)
+        has_ranges = plan.is_native or terms.most_bytes is None or bool(redirects and redirects.has_exports)
+        with ExitStack() as stack:
+            content = self.kept(plan) if manner is Manner.TELL else self.open(plan, terms.claim(manner))
+            if content is None:
+                return Answer(Kind.CONTENT, plan)
+            stack.enter_context(content)
+            try:
+                part = await prepare(plan, content, terms, manner, self._whole)
+            except (AnswerTooLarge, SpoolFull) as error:
+                url = await self._instead(request, plan, terms, redirects) if redirects else None
+                if url is not None:
+                    return Answer(Kind.REDIRECT, plan, location=url)
+                if isinstance(error, SpoolFull) or manner is not Manner.SEEK or terms.limits:
+                    raise
+                if terms.is_head:
+                    # As what is asked for then: it streams.
+                    return Answer(Kind.CONTENT, plan)
+                if not terms.conditions.if_range:
+                    raise AnswerTooLarge(f"{error} Without Range it is sent as it is made.") from error
+                part = None
+            stack.pop_all()
+        return Answer(Kind.CONTENT, plan, content, part, has_ranges)
+
+    def _manner(self, plan: Plan, terms: Terms) -> Manner:
+        if plan.is_native or not self._whole.most_bytes:
+            # There is nothing to make, or no place where it could be made whole for the next request.
+            return Manner.TELL if terms.is_head else Manner.READ
+        return terms.manner(plan, is_begun=self._productions.has(plan.e_tag))
+
+    async def _elsewhere(
+        self, request: Request, plan: Plan, terms: Terms, manner: Manner, redirects: Redirects
+    ) -> str | None:
+        """Where the client is sent before anything is made here, or None.
+
+        For an export that others will ask for parts of it is waited as for a result that is made here.
+        """
+        if manner is not Manner.SEEK or not redirects.has_parts(terms):
+            if not redirects.may_find(plan, terms):
+                return None
+            return await self._lanes.run(read_lane(plan.dataset), partial(redirects.find, plan, terms))
+        clock = asyncio.get_running_loop().time
+        end = clock() + self._whole.seconds_for(terms)
+        while True:
+            try:
+                return await self._instead(request, plan, terms, redirects)
+            except ExportPending:
+                if clock() + LOOK_SECONDS > end:
+                    raise
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _instead(self, request: Request, plan: Plan, terms: Terms, redirects: Redirects) -> str | None:
+        look = partial(redirects.instead, request, plan, terms)
+        return await self._lanes.run(read_lane(plan.dataset), look)
 
 
 def read_lane(dataset: Dataset) -> str:
@@ -218,42 +254,9 @@ def read_lane(dataset: Dataset) -> str:
     return f"{dataset.name}/"
 
 
-async def _over(checked: Future[None], limits: Limits | None) -> None:
+async def _over(checked: Future[None], seconds: float | None) -> None:
     """Wait for a check, without a thread, which others need meanwhile; raises as it does, and Busy."""
     try:
-        await outcome(checked, limits.seconds_left if limits else None)
+        await outcome(checked, seconds)
     except TimeoutError:
         raise Busy("The dataset's pages are still being checked; try again later.") from None
-
-
-async def _prepare(
-    plan: Plan, content: Content, conditions: Conditions, limits: Limits | None
-) -> tuple[int, int] | None:
-    """Have ready what will be sent, or raise; returns the part [start, end) that it is cut to."""
-    if limits is None:
-        await content.settle(SMALL_BYTES if plan.may_be_small else 0, SMALL_SECONDS)
-        part = _cut(plan, content, conditions)
-        await content.ready()
-        return part
-    try:
-        async with asyncio.timeout(limits.seconds_left):
-            await content.settle()
-            part = _cut(plan, content, conditions)
-            if content.left is not None:
-                limits.check(content.left)
-            await content.hold()
-            await content.ready()
-    except TimeoutError:
-        too_slow = "Making the result takes longer than an answer may take here."
-        raise AnswerTooLarge(f"{too_slow} {plan.advice}") from None
-    except AnswerTooLarge as error:
-        raise AnswerTooLarge(f"{error} {plan.advice}") from error
-    return part
-
-
-def _cut(plan: Plan, content: Content, conditions: Conditions) -> tuple[int, int] | None:
-    """Cut the content to the range that is asked for, where its size is known by now."""
-    part = None if content.size is None else conditions.part(plan.validators, content.size)
-    if part:
-        content.cut(*part)
-    return part

@@ -30,7 +30,7 @@ from application.errors import (
     StorageUnavailable,
 )
 from application.formats.compression import CODINGS, IDENTITY
-from application.storage.base import Storage
+from application.storage.base import Method, Storage
 from application.storage.export import S3ExportStorage
 from application.telemetry import logger
 
@@ -83,16 +83,19 @@ class Exports:
         self._begun = self._failed = 0
         self._lock = threading.Lock()
 
-    def find(self, plan: Plan) -> str | None:
-        """A signed URL of the result where it is there already, or None where nobody has begun it.
+    def find(self, plan: Plan, method: Method) -> str | None:
+        """A URL of the result, signed for that method, where it is there; None where nobody has begun it.
 
         Raises ExportPending while it is made, and ExportFailed for a while after that failed.
         """
-        return self._look(plan)[0]
+        return self._look(plan, method)[0]
 
-    def url(self, request: Request, plan: Plan) -> str:
-        """A signed URL of the result; begins to make it where it is not there, and raises as ``find``."""
-        found, old = self._look(plan)
+    def url(self, request: Request, plan: Plan, method: Method) -> str:
+        """A URL of the result, signed for that method.
+
+        Begins to make it where it is not there, and raises as ``find``.
+        """
+        found, old = self._look(plan, method)
         if found is not None:
             return found
         note = Note(time.time(), old.failures if old else 0)
@@ -148,13 +151,15 @@ class Exports:
         text = self._store.noted(_note_path(plan))
         return Note.read(text).failures if text else 0
 
-    def _look(self, plan: Plan) -> tuple[str | None, Note | None]:
+    def _look(self, plan: Plan, method: Method) -> tuple[str | None, Note | None]:
         """A signed URL if the result is there, or an old note that a new one is to replace."""
-        if plan.is_native and (url := self._storage.presign(plan.dataset.objects[0].path, self._url_seconds)):
-            # The stored object is its own export.
-            return url, None
+        if plan.is_native:
+            path, seconds = plan.dataset.objects[0].path, self._url_seconds
+            if url := self._storage.presign(path, seconds, method):
+                # The stored object is its own export.
+                return url, None
         if self._store.head(_path(plan)):
-            return self._store.presign(_path(plan), self._url_seconds), None
+            return self._store.presign(_path(plan), self._url_seconds, method), None
         text = self._store.noted(_note_path(plan))
         if text is None:
             return None, None

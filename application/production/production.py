@@ -6,6 +6,7 @@ from contextvars import copy_context
 from typing import Protocol
 
 from application.errors import Busy, DownloadError, EngineFailed, ProductionCancelled, Stopping
+from application.production.claim import Alarm, Claim, Later
 from application.production.slots import Slots
 from application.production.watchdog import Patience, watched
 from application.spool import Tape
@@ -57,7 +58,10 @@ class Registry(Protocol):
 
 
 class Production:
-    """Runs one job onto one tape; ``new_tape`` is given what to call when the tape's last reader leaves."""
+    """Runs one job onto one tape, for a claim; the last reader's leaving stops it, at once or after a while.
+
+    ``new_tape`` is given what to call when the tape's last reader leaves.
+    """
 
     def __init__(
         self,
@@ -65,13 +69,20 @@ class Production:
         job: Job,
         new_tape: Callable[[Callable[[], None]], Tape],
         *,
+        claim: Claim,
+        later: Later,
         slots: Slots,
         patience: Patience,
         registry: Registry,
     ) -> None:
         self.key = key
-        self.tape = new_tape(self._deserted)
+        self.tape = new_tape(self._left)
+        self.claim = Claim()
+        self.owner, self.memory = job.owner, job.memory
         self._job = job
+        self._later = later
+        self._alarm: Alarm | None = None
+        self._alarm_lock = threading.Lock()
         self._slots = slots
         self._patience = patience
         self._registry = registry
@@ -79,6 +90,13 @@ class Production:
         self._thread = threading.Thread(
             target=copy_context().run, args=(self.run,), name="production", daemon=True
         )
+        self.hold(claim)
+
+    def hold(self, claim: Claim) -> None:
+        """Go on for the claim's seconds after the last reader left, if that is longer; while read."""
+        if claim.hold_seconds > self.claim.hold_seconds:
+            self.claim = claim
+            self.tape.hold()
 
     def start(self) -> None:
         """Run in a thread; where none can start, the readers are told so."""
@@ -98,7 +116,7 @@ class Production:
         else:
             self._registry.keep(self)
             self.tape.finish()
-            self._registry.ended(self)
+            self._end()
 
     def stop(self, failure: DownloadError) -> None:
         """Stop it, now or before it starts, from any thread; its readers get the failure at once.
@@ -126,13 +144,38 @@ class Production:
         if job.cancellation.is_set:
             raise ProductionCancelled("The download was cancelled.")
 
-    def _deserted(self) -> None:
-        self.stop(ProductionCancelled("The download's readers are gone."))
+    def _left(self) -> None:
+        """The last reader is gone; another may come until nobody is waited for any more."""
+        if not self.claim.hold_seconds:
+            self._give_up()
+            return
+        with self._alarm_lock:
+            self._disarm()
+            try:
+                self._alarm = self._later(self.claim.hold_seconds, self._give_up)
+                return
+            except RuntimeError:
+                logger.warning("no thread to wait with for another reader", extra={"e_tag": self.key})
+        self._give_up()
+
+    def _give_up(self) -> None:
+        if self.tape.desert():
+            self.stop(ProductionCancelled("The download's readers are gone."))
+
+    def _end(self) -> None:
+        with self._alarm_lock:
+            self._disarm()
+        self._registry.ended(self)
+
+    def _disarm(self) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+            self._alarm = None
 
     def _fail(self, error: BaseException) -> None:
         self._registry.forget(self)
         self.tape.fail(error if isinstance(error, DownloadError) else _unexpected(error))
-        self._registry.ended(self)
+        self._end()
         if isinstance(error, ProductionCancelled | Stopping):
             logger.info("production ended: %s", error, extra={"e_tag": self.key})
         else:

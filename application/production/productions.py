@@ -7,20 +7,25 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from application.errors import DownloadError, EngineFailed, Stopping
+from application.errors import Busy, DownloadError, EngineFailed, Stopping
+from application.production.claim import Claim, Later, call_later
 from application.production.production import Job, Production
 from application.production.slots import Slots
 from application.production.watchdog import Patience
 from application.spool import Reader, Tape
 
 STOP_SECONDS = 5.0
+# Of productions that outlive their readers: for each client, and for the process.
+MOST_HELD_OF_CLIENT, MOST_HELD = 1, 2
+READ = Claim()
 
 
 class Productions:
     """Every result that is being made or kept, by its ETag; one production serves all who ask for one.
 
     A result of up to ``keep_result`` bytes is kept in the folder while all kept ones are within ``quota``
-    bytes and ``most_files`` files. ``stopping`` is set once the process begins nothing more.
+    bytes and ``most_files`` files. ``stopping`` is set once the process begins nothing more; ``later`` calls
+    after some seconds.
     """
 
     def __init__(
@@ -33,6 +38,7 @@ class Productions:
         most_files: int,
         patience: Patience,
         stopping: threading.Event,
+        later: Later = call_later,
     ) -> None:
         self._slots = slots
         self._folder = folder
@@ -43,36 +49,58 @@ class Productions:
         self._patience = patience
         self._stopping = stopping
         self._tapes: OrderedDict[str, Tape] = OrderedDict()
-        self._running: set[Production] = set()
+        self._later = later
+        self._running: dict[Tape, Production] = {}
         self._lock = threading.Lock()
         # Also those that are no longer kept but still read, with the version of the data that they are of.
         self._alive: WeakKeyDictionary[Tape, str] = WeakKeyDictionary()
         # The spool's own: stalled storage would hold all threads of an event loop.
         self._threads = ThreadPoolExecutor(thread_name_prefix="spool")
 
-    def join(self, key: str, make: Callable[[], Job], source: str = "") -> Reader:
+    @property
+    def most_kept(self) -> int:
+        """Bytes up to which a result stays readable from its start; 0 where none does."""
+        return min(self._keep_result, self._quota)
+
+    def join(self, key: str, make: Callable[[], Job], source: str = "", claim: Claim = READ) -> Reader:
         """A reader of the result of that key: of a kept tape, of one that is made, or of a new one.
 
-        ``source`` is the version of the data that it is made of. Raises Stopping. Every other failure comes
-        out of the reader.
+        ``source`` is the version of the data that it is made of. Raises Stopping, and Busy where the claim
+        does not allow a new one. Every other failure comes out of the reader.
         """
         with self._lock:
             self.check()
             tape = self._tapes.get(key)
             if tape and (reader := Reader.of(tape)):
                 self._tapes.move_to_end(key)
+                if running := self._running.get(tape):
+                    running.hold(claim)
                 return reader
+            job = make()
+            self._check_claim(claim, job)
             production = Production(
-                key, make(), self._new_tape, slots=self._slots, patience=self._patience, registry=self
+                key,
+                job,
+                self._new_tape,
+                claim=claim,
+                later=self._later,
+                slots=self._slots,
+                patience=self._patience,
+                registry=self,
             )
             first = Reader.of(production.tape)
             if first is None:  # pragma: no cover - a new tape always has its first byte ahead
                 raise EngineFailed("A new tape took no reader.")
             self._tapes[key] = production.tape
             self._alive[production.tape] = source
-            self._running.add(production)
+            self._running[production.tape] = production
         production.start()
         return first
+
+    def has(self, key: str) -> bool:
+        """True where the result of that key is made or kept."""
+        with self._lock:
+            return key in self._tapes
 
     def kept(self, key: str) -> Reader | None:
         """A reader of the whole result of that key, if it is kept."""
@@ -114,7 +142,7 @@ class Productions:
         """Stop all that is made of a version of the data, and break off who reads it; keep nothing of it."""
         with self._lock:
             tapes = {tape for tape, version in self._alive.items() if version == source}
-            running = [production for production in self._running if production.tape in tapes]
+            running = [production for tape, production in self._running.items() if tape in tapes]
             for key in [key for key, tape in self._tapes.items() if tape in tapes]:
                 del self._tapes[key]
         for production in running:
@@ -142,7 +170,7 @@ class Productions:
         """Stop every production; its readers see a failure, never a clean end. Free what nobody reads."""
         with self._lock:
             self._stopping.set()
-            running, tapes = list(self._running), list(self._alive)
+            running, tapes = list(self._running.values()), list(self._alive)
             self._tapes.clear()
         for production in running:
             production.stop(Stopping("The service is stopping."))
@@ -183,7 +211,28 @@ class Productions:
     def ended(self, production: Production) -> None:
         """A production is no longer to be stopped."""
         with self._lock:
-            self._running.discard(production)
+            self._running.pop(production.tape, None)
+
+    def _check_claim(self, claim: Claim, job: Job) -> None:
+        """Raise Busy for one that has no slot at once, and for one too many that would outlive its readers.
+
+        What waits in the queue counts with what runs. What need not wait counts only once it is left alone.
+        """
+        running = self._running.values()
+        beside = ((other.owner, other.memory) for other in running)
+        if not claim.queues and not self._slots.would_start(job.owner, job.memory, beside):
+            raise Busy("No place for this download is free; try again later.")
+        if not claim.hold_seconds:
+            return
+        held = [
+            other.claim.client
+            for other in running
+            if other.claim.hold_seconds and (not other.tape.is_read or (claim.queues and other.claim.queues))
+        ]
+        if held.count(claim.client) >= MOST_HELD_OF_CLIENT:
+            raise Busy("Another download is being made for this client; try again later.")
+        if len(held) >= MOST_HELD:
+            raise Busy("Too many downloads are being made for later; try again later.")
 
     def _drop(self, production: Production) -> None:
         # Another tape has the key when this one lost its start and somebody asked again.

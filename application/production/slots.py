@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from application.errors import Busy, ProductionCancelled, ResultTooLarge
@@ -24,6 +24,7 @@ class Slots:
     """
 
     def __init__(self, count: int, memory: int, most_waiting: int, seconds: float) -> None:
+        self._most = count
         self._count = count
         self._share = count - 1 if count > 2 else count
         self._owned: Counter[str] = Counter()
@@ -61,6 +62,14 @@ class Slots:
             finally:
                 self._queue.remove(ticket)
                 self._changed.notify_all()
+
+    def would_start(self, owner: str, memory: int, others: Iterable[tuple[str, int]]) -> bool:
+        """True where one more has its slot at once, beside others that run or wait (owner, memory)."""
+        others = list(others)
+        owned = Counter(other for other, _ in others)
+        taken = sum(min(count, self._share) for count in owned.values())
+        needed = memory + sum(other for _, other in others)
+        return taken < self._most and owned[owner] < self._share and needed <= self._budget
 
     @property
     def waiting(self) -> int:

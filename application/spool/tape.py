@@ -37,7 +37,8 @@ class Tape:
     Up to ``keep`` bytes the whole result stays readable from its start. Beyond that the producer
     runs at most a window ahead of the slowest reader, what all have read is freed, and no new
     reader is taken. So it is where the folder is full. ``on_idle`` is called when the last reader
-    leaves a tape that is not done; ``make_room`` when the folder is full, and says whether it helped.
+    leaves a tape that is not done, which then takes no more, unless it is held; ``make_room`` when the
+    folder is full, and says whether it helped.
     Tasks read in ``threads``, or in those of their event loop.
     """
 
@@ -60,6 +61,7 @@ class Tape:
         self._places: list[Place] = []
         self.changed = SharedCondition()
         self._closed = False
+        self._held = False
         self._taken = False  # by its first reader
         self._ended = False  # nothing is written from then on, so the segments can be closed
         self._hash = hashlib.sha256()
@@ -124,18 +126,36 @@ class Tape:
             self.changed.ring()
 
     def leave(self, place: Place) -> None:
-        """Let a reader go; the last to go stops the producer."""
+        """Let a reader go; the last to go stops the producer, unless the tape is held."""
         with self.changed:
             if place not in self._places:
                 return
             self._places.remove(place)
             idle = not self._places and not self.done and not self.failure
-            if idle:
+            if idle and not self._held:
                 self._closed = True
             self._free_unused()
             self.changed.ring()
         if idle:
             self._on_idle()
+
+    def hold(self) -> None:
+        """Stay open to readers when the last one leaves, until it is deserted."""
+        with self.changed:
+            self._held = True
+
+    def desert(self) -> bool:
+        """Take no more readers, if nobody reads a tape that is still written; False otherwise."""
+        with self.changed:
+            if self.is_read or self.done or self.failure:
+                return False
+            self._closed = True
+            return True
+
+    @property
+    def is_read(self) -> bool:
+        """True while it has a reader."""
+        return bool(self._places)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append bytes; waits while the window is full.

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from application.models import ObjectMeta
 
 CHUNK = 1 << 20
 # What a request may take, with all of its answer.
 REQUEST_SECONDS = 30.0
+# What a signed URL is good for.
+Method: TypeAlias = Literal["GET", "HEAD"]
 _LONGEST = 1024
 
 
@@ -83,8 +85,8 @@ class Storage(Protocol):
         """Return what DuckDB needs to read the objects, with credentials that are valid now."""
         ...
 
-    def presign(self, path: str, seconds: int) -> str | None:
-        """Return a URL from which anyone can GET the object for some seconds, or None where there is none."""
+    def presign(self, path: str, seconds: int, method: Method = "GET") -> str | None:
+        """Return a URL from which anyone can GET the object for some seconds, or HEAD it; None for none."""
         ...
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from application.errors import DatasetChanged, StorageUnavailable
 from application.models import ObjectMeta
-from application.storage.base import CHUNK, EngineAccess, Level, check_range, is_plain
+from application.storage.base import CHUNK, EngineAccess, Level, Method, check_range, is_plain
 
 _UNAVAILABLE = "The dataset folder is missing or cannot be read."
 _CHANGED = "The dataset was changed or removed while it was read."
@@ -109,7 +109,7 @@ class LocalStorage:
         """Return the folder: files need neither an extension nor credentials."""
         return EngineAccess(os.path.join(self._root, ""), has_patterns=True)
 
-    def presign(self, path: str, seconds: int) -> str | None:
+    def presign(self, path: str, seconds: int, method: Method = "GET") -> str | None:
         """Return None: a file has no URL to hand out."""
         return None
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from application.errors import ConfigurationError, DatasetChanged, StorageUnavailable
 from application.models import ObjectMeta
-from application.storage.base import CHUNK, EngineAccess, Level, S3Secret, check_range, is_plain
+from application.storage.base import CHUNK, EngineAccess, Level, Method, S3Secret, check_range, is_plain
 from application.storage.credentials import CredentialProvider
 from application.storage.failures import is_refusal, translated, unavailable
 from application.storage.signed import CHANGED, is_version, read_signed
@@ -144,13 +144,13 @@ class S3Storage:
         )
         return EngineAccess(self._url, "httpfs", _ENGINE_SETTINGS, secret)
 
-    def presign(self, path: str, seconds: int) -> str:
-        """Return a signed URL for GET; it ends with the credentials that signed it if these end earlier."""
+    def presign(self, path: str, seconds: int, method: Method = "GET") -> str:
+        """Return a URL signed for that method; it ends with the credentials that signed it, if earlier."""
         import obstore
 
         store = self._open()
         with translated():
-            return obstore.sign(store, "GET", path, timedelta(seconds=seconds))
+            return obstore.sign(store, method, path, timedelta(seconds=seconds))
 
     def _open(self) -> "S3Store":
         """Return the client, made at first use, once there are credentials for it."""

@@ -31,6 +31,13 @@ def test_the_client_chooses_the_coding(header: str | None, coding: str) -> None:
     assert choose_coding(header) == coding
 
 
+@pytest.mark.parametrize(
+    ("header", "coding"), [(None, "identity"), ("gzip", "identity"), ("identity;q=0, gzip", "gzip")]
+)
+def test_what_is_read_in_parts_is_coded_only_where_it_must_be(header: str | None, coding: str) -> None:
+    assert choose_coding(header, in_parts=True) == coding
+
+
 @pytest.mark.parametrize("header", ["identity;q=0", "*;q=0", "br, *;q=0", "identity;q=0, br"])
 def test_a_client_that_refuses_every_coding_is_told(header: str) -> None:
     with pytest.raises(CodingUnacceptable, match="zstd or gzip or identity"):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from application.settings import LAMBDA_BYTES
 from tests.lambda_runtime.function import Function, Image, function
 from tests.lambda_runtime.image import image
 from tests.lambda_runtime.invocation import Limits
@@ -119,6 +120,7 @@ def direct(environment: None, bucket: Bucket) -> Iterator[Served]:
         aws_region="eu-west-2",
         whole_results=True,
         empty_bodies=False,
+        response_max_bytes=LAMBDA_BYTES,
     ) as served:
         # A large result is whole before its headers.
         served.client.timeout = 120

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import httpx2
 import pytest
 
+from application.settings import LAMBDA_BYTES
 from tests.lambda_runtime.conftest import Bucket, Starter
 from tests.lambda_runtime.front import has_body
 from tests.lambda_runtime.function import Function, Image, free_port
@@ -110,7 +111,8 @@ def command(service_image: Image, bucket: Bucket) -> Iterator[httpx2.Client]:
     """The image's command without Lambda around it."""
     port = free_port()
     words, environment = service_image.on_port(port)
-    given = {"AWS_REGION": "eu-west-2", "EMPTY_BODIES": "false"}
+    # As it is on Lambda by itself: answers promise no ranges of a query, and none is empty.
+    given = {"AWS_REGION": "eu-west-2", "EMPTY_BODIES": "false", "RESPONSE_MAX_BYTES": str(LAMBDA_BYTES)}
     environment = {**environment, **bucket.settings(), **given}
     with (
         subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) as process,

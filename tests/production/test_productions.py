@@ -21,6 +21,7 @@ from application.errors import (
     ResultTooLarge,
     Stopping,
 )
+from application.production.claim import Claim
 from application.production.productions import Productions
 from application.production.slots import Slots
 from application.production.watchdog import Patience
@@ -90,6 +91,38 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"application.spool.tape.{name}", WINDOW)
 
 
+@dataclass
+class Call:
+    """A call that is to come at a time of the test's clock."""
+
+    when: float
+    call: Callable[[], None]
+    is_cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+@dataclass
+class Clock:
+    """Seconds pass when the test says so."""
+
+    now: float = 0.0
+    calls: list[Call] = field(default_factory=list)
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Call:
+        self.calls.append(Call(self.now + seconds, call))
+        return self.calls[-1]
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+        due = [item for item in self.calls if item.when <= self.now]
+        self.calls = [item for item in self.calls if item.when > self.now]
+        for item in due:
+            if not item.is_cancelled:
+                item.call()
+
+
 def places(
     count: int = 4, memory: int = MEBIBYTE, most_waiting: int = 64, seconds: float = PATIENCE
 ) -> Slots:
@@ -113,6 +146,7 @@ def house(tmp_path: Path) -> Iterator[Maker]:
         files: int = 1000,
         stall: float = PATIENCE,
         most: float = PATIENCE,
+        clock: "Clock | None" = None,
     ) -> Productions:
         made.append(
             Productions(
@@ -123,6 +157,7 @@ def house(tmp_path: Path) -> Iterator[Maker]:
                 most_files=files,
                 patience=Patience(stall, most),
                 stopping=threading.Event(),
+                later=(clock or Clock()).call_later,
             )
         )
         return made[-1]
@@ -554,3 +589,198 @@ def test_what_is_made_of_damaged_data_is_broken_off_and_not_kept(house: Maker) -
         other.let_go.set()
         assert rest(of_good) == other.data
     until(lambda: set(productions.kept_keys) == {"kept", "other"})
+
+
+HOLD = 30.0
+
+
+def of(client: str) -> Claim:
+    """What a client claims that asks in several requests."""
+    return Claim(HOLD, client)
+
+
+def in_head(client: str) -> Claim:
+    """The same of one that does not wait for a slot."""
+    return Claim(HOLD, client, queues=False)
+
+
+def test_what_is_held_goes_on_after_its_last_reader_and_serves_the_next_one(house: Maker) -> None:
+    clock = Clock()
+    productions = house(clock=clock)
+    job = Work(b"whole" * 500, hold=True)
+    productions.join("key", lambda: job, claim=of("a")).close()
+    clock.advance(HOLD - 1)
+    assert not job.cancellation.is_set
+    with productions.join("key", never) as reader:
+        job.let_go.set()
+        assert rest(reader) == job.data
+
+
+def test_what_is_held_is_kept_though_nobody_waited_for_its_end(house: Maker) -> None:
+    clock = Clock()
+    productions = house(clock=clock)
+    job = Work(hold=True)
+    productions.join("key", lambda: job, claim=of("a")).close()
+    job.let_go.set()
+    until(lambda: not productions.running)
+    clock.advance(HOLD)
+    assert read(productions, "key", Work(b"another")) == job.data
+
+
+def test_what_is_held_ends_when_nobody_came_in_time(house: Maker) -> None:
+    clock = Clock()
+    productions = house(clock=clock)
+    job = Work(hold=True)
+    productions.join("key", lambda: job, claim=of("a")).close()
+    clock.advance(HOLD)
+    assert job.over.wait(PATIENCE) or not job.running.is_set()
+    until(lambda: not productions.running)
+    assert read(productions, "key", Work(b"another")) == b"another"
+
+
+def test_the_time_begins_anew_with_each_who_leaves_last(house: Maker) -> None:
+    clock = Clock()
+    productions = house(clock=clock)
+    job = Work(hold=True)
+    productions.join("key", lambda: job, claim=of("a")).close()
+    clock.advance(HOLD - 1)
+    productions.join("key", never).close()
+    clock.advance(HOLD - 1)
+    assert not job.cancellation.is_set
+    clock.advance(1)
+    assert job.cancellation.is_set
+
+
+def test_one_who_reads_is_not_disturbed_by_the_time_of_those_who_left(house: Maker) -> None:
+    clock = Clock()
+    productions = house(clock=clock)
+    job = Work(hold=True)
+    productions.join("key", lambda: job, claim=of("a")).close()
+    with productions.join("key", never) as reader:
+        clock.advance(10 * HOLD)
+        job.let_go.set()
+        assert rest(reader) == job.data
+
+
+def test_one_who_joins_makes_what_runs_go_on_as_long(house: Maker) -> None:
+    clock = Clock()
+    productions = house(clock=clock)
+    job = Work(hold=True)
+    first = productions.join("key", lambda: job)
+    second = productions.join("key", never, claim=of("a"))
+    second.close()
+    first.close()
+    clock.advance(HOLD - 1)
+    assert not job.cancellation.is_set
+    clock.advance(1)
+    assert job.cancellation.is_set
+
+
+def test_what_is_held_and_too_large_to_keep_ends_without_a_reader(house: Maker) -> None:
+    productions = house(keep=1000)
+    job = Work(b"l" * 100_000, hold=True)
+    productions.join("key", lambda: job, claim=of("a")).close()
+    job.let_go.set()
+    until(lambda: not productions.running)
+    assert not productions.kept_keys
+
+
+def test_where_no_thread_can_wait_what_was_left_ends_at_once(house: Maker) -> None:
+    class NoThreads(Clock):
+        def call_later(self, seconds: float, call: Callable[[], None]) -> Call:
+            raise RuntimeError("can't start new thread")
+
+    productions = house(clock=NoThreads())
+    job = Work(hold=True)
+    productions.join("key", lambda: job, claim=of("a")).close()
+    assert job.cancellation.is_set
+
+
+def test_stopping_does_not_wait_for_what_is_held(house: Maker) -> None:
+    productions = house()
+    job = Work(hold=True)
+    productions.join("key", lambda: job, claim=of("a")).close()
+    productions.close()
+    assert job.over.wait(PATIENCE) or not job.running.is_set()
+    assert not productions.running
+
+
+def test_a_client_begins_one_that_outlives_it_and_the_process_has_two(house: Maker) -> None:
+    productions = house()
+    jobs = [Work(hold=True) for _ in range(3)]
+    readers = [productions.join("a", lambda: jobs[0], claim=of("a"))]
+    with pytest.raises(Busy, match="this client"):
+        productions.join("b", Work, claim=of("a"))
+    readers.append(productions.join("b", lambda: jobs[1], claim=of("b")))
+    with pytest.raises(Busy, match="Too many"):
+        productions.join("c", Work, claim=of("c"))
+    readers.append(productions.join("a", never, claim=of("c")))
+    readers.append(productions.join("c", lambda: jobs[2]))
+    for job in jobs:
+        job.let_go.set()
+    assert {rest(reader) for reader in readers} == {b"the bytes"}
+    for reader in readers:
+        reader.close()
+    until(lambda: not productions.running)
+    with productions.join("d", Work, claim=of("a")) as reader:
+        assert rest(reader) == b"the bytes"
+
+
+def test_what_does_not_wait_for_a_slot_is_begun_only_where_one_is_free(house: Maker) -> None:
+    given = places(count=2)
+    productions = house(given)
+    jobs = [Work(hold=True) for _ in range(3)]
+    readers = [
+        productions.join("a", lambda: jobs[0], claim=in_head("a")),
+        productions.join("b", lambda: jobs[1], claim=in_head("a")),
+    ]
+    with pytest.raises(Busy):
+        productions.join("c", Work, claim=in_head("a"))
+    readers.append(productions.join("c", lambda: jobs[2]))
+    readers.append(productions.join("c", never, claim=in_head("a")))
+    until(lambda: given.waiting == 1)
+    for job in jobs:
+        job.let_go.set()
+    assert {rest(reader) for reader in readers} == {b"the bytes"}
+    for reader in readers:
+        reader.close()
+
+
+def test_what_does_not_wait_for_a_slot_is_begun_only_within_its_datasets_share(house: Maker) -> None:
+    productions = house(places(count=3))
+    jobs = [Work(hold=True, owner="one") for _ in range(3)]
+    readers = [productions.join(str(number), lambda job=job: job) for number, job in enumerate(jobs)]
+    with pytest.raises(Busy):
+        productions.join("more", lambda: Work(owner="one"), claim=in_head("a"))
+    # Of those three, one waits for its own dataset's, and leaves the last slot to another.
+    with productions.join("other", lambda: Work(owner="other"), claim=in_head("a")) as reader:
+        assert rest(reader) == b"the bytes"
+    for job in jobs:
+        job.let_go.set()
+    for reader in readers:
+        assert rest(reader) == b"the bytes"
+        reader.close()
+
+
+def test_what_does_not_wait_for_a_slot_is_not_begun_without_the_memory(house: Maker) -> None:
+    productions = house(places(memory=10))
+    job = Work(hold=True, memory=6)
+    with productions.join("a", lambda: job):
+        with pytest.raises(Busy):
+            productions.join("b", lambda: Work(memory=5), claim=in_head("a"))
+        productions.join("b", lambda: Work(memory=4), claim=in_head("a")).close()
+
+
+def test_who_leaves_one_behind_begins_no_other_that_outlives_it(house: Maker) -> None:
+    clock = Clock()
+    productions = house(clock=clock)
+    productions.join("a", lambda: Work(hold=True), claim=in_head("a")).close()
+    for claim in (in_head("a"), of("a")):
+        with pytest.raises(Busy):
+            productions.join("b", Work, claim=claim)
+    productions.join("b", lambda: Work(hold=True), claim=in_head("b")).close()
+    with pytest.raises(Busy):
+        productions.join("c", Work, claim=in_head("c"))
+    clock.advance(HOLD)
+    until(lambda: not productions.running)
+    assert read(productions, "c", Work()) == b"the bytes"

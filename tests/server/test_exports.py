@@ -131,6 +131,63 @@ def test_a_stored_object_beyond_the_limit_is_refused_and_its_ranges_are_not(plac
         assert served.get("/sample.parquet").content == (place.datasets / "sample.parquet").read_bytes()
 
 
+def test_head_beyond_the_limit_is_refused_as_get_is(place: Place) -> None:
+    with exporting(place, export_bucket=None) as served:
+        assert served.client.head("/large.parquet").status_code == 413
+        assert served.client.head("/large.csv").status_code == 200, "nobody knows its size yet"
+        assert served.get("/large.csv").status_code == 413
+        assert served.client.head("/large.csv").status_code == 413
+        assert served.client.head("/large.parquet?exclude_field=entity").status_code == 413
+        assert served.client.head("/sample.parquet").status_code == 200
+
+
+def test_without_exports_an_answer_promises_no_ranges_of_a_query(place: Place) -> None:
+    with exporting(place, export_bucket=None) as served:
+        for path in ("/sample.csv", "/sample.parquet?entity=1"):
+            answers = [served.get(path), served.client.head(path)]
+            assert [answer.status_code for answer in answers] == [200, 200]
+            assert all(answer.headers["content-length"] for answer in answers)
+            assert not any("accept-ranges" in answer.headers for answer in answers)
+        assert served.client.head("/sample.parquet").headers["accept-ranges"] == "bytes"
+
+
+def test_head_and_ranges_of_a_result_lead_to_its_export_the_first_time(place: Place) -> None:
+    with exporting(place) as served, httpx2.Client(trust_env=False) as client:
+        for path in ("/sample.parquet?entity=1", "/large.parquet?exclude_field=entity"):
+            head = served.client.head(path)
+            assert (head.status_code, head.headers["cache-control"]) == (307, "no-store")
+            told = client.head(head.headers["location"])
+            part = served.get(path, headers={"range": "bytes=-4"})
+            assert (told.status_code, part.status_code) == (200, 307)
+            tail = client.get(part.headers["location"], headers={"range": "bytes=-4"})
+            assert tail.content == b"PAR1"
+            assert tail.headers["content-range"].endswith(f"/{told.headers['content-length']}")
+        path = "/sample.csv?entity=1"
+        part = served.get(path, headers={"range": "bytes=2-"})
+        whole = served.get(path)
+        assert (part.status_code, whole.status_code) == (307, 200)
+        assert whole.headers["accept-ranges"] == "bytes"
+        options = {"headers": {"range": "bytes=2-", "accept-encoding": "identity"}}
+        assert client.get(part.headers["location"], **options).content == whole.content[2:]
+
+
+def test_head_of_a_stored_object_beyond_the_limit_leads_to_it(place: Place) -> None:
+    with exporting(place) as served, httpx2.Client(trust_env=False) as client:
+        head = served.client.head("/large.parquet")
+        assert head.status_code == 307
+        told = client.head(head.headers["location"])
+        assert int(told.headers["content-length"]) == (place.datasets / "large.parquet").stat().st_size
+
+
+def test_an_export_that_takes_long_is_promised_to_head(place: Place) -> None:
+    with exporting(place, whole_seconds=0) as served:
+        pending = served.client.head("/large.parquet?exclude_field=entity")
+        assert (pending.status_code, pending.headers["retry-after"]) == (503, "5")
+        assert eventually(
+            lambda: served.client.head("/large.parquet?exclude_field=entity").status_code == 307, 30
+        )
+
+
 def test_a_result_beyond_the_limit_is_exported_and_redirected_to(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,14 +10,18 @@ import pyarrow as pa
 Reader = Callable[[str, Sequence[str]], pa.Table]
 
 
-def by_duckdb(url: str, columns: Sequence[str]) -> pa.Table:
-    """Read with DuckDB's httpfs, from its wheel."""
+def httpfs() -> Path:
+    """DuckDB's extension for HTTP, from its wheel."""
     spec = find_spec("duckdb_extension_httpfs")
     assert spec
     assert spec.origin
-    extension = Path(spec.origin).parent / f"extensions/v{duckdb.__version__}/httpfs.duckdb_extension"
+    return Path(spec.origin).parent / f"extensions/v{duckdb.__version__}/httpfs.duckdb_extension"
+
+
+def by_duckdb(url: str, columns: Sequence[str]) -> pa.Table:
+    """Read with DuckDB's httpfs, from its wheel."""
     with duckdb.connect() as database:
-        database.execute(f"LOAD '{extension}'")
+        database.execute(f"LOAD '{httpfs()}'")
         names = ", ".join(f'"{name}"' for name in columns)
         return database.execute(f"SELECT {names} FROM read_parquet('{url}')").to_arrow_table()
 

@@ -1,25 +1,23 @@
 """Who may ask, and how much: rates first, then keys, then a place among a client's downloads."""
 
-import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack, nullcontext
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.access.access import Access
-from application.access.client_downloads import ClientDownloads
 from application.access.rates import Limit, Quota, Verdict
 from application.api.middleware.paths import is_counted, is_download, is_open
+from application.api.places import download_place
 from application.api.problems import download_error
-from application.api.state import access_of, client_of
+from application.api.state import ASKER, access_of, client_of
 from application.client.contract import KEY_HEADER
-from application.errors import DownloadError, KeyRefused, RateExceeded, TooManyDownloads
+from application.errors import DownloadError, KeyRefused, RateExceeded
 
 # No part of a value by RFC 9110, but llhttp leaves those at its end.
 BLANKS = " \t"
-# A client that has read the last byte asks again before the server has put everything away.
-TRIES, PAUSE_SECONDS = 6, 0.05
 
 
 class AccessMiddleware:
@@ -37,12 +35,14 @@ class AccessMiddleware:
             await self.app(scope, receive, send)
             return
         access = access_of(scope)
+        key = _find_key(scope, access)
+        asker = f"key:{key}" if key else f"address:{client_of(scope).network}"
+        scope["state"][ASKER] = asker
         if not (access.limiter or access.keys or access.downloads):
             await self.app(scope, receive, send)
             return
-        key = _find_key(scope, access)
-        asker = f"key:{key}" if key else f"address:{client_of(scope).network}"
         told: Mapping[str, str] = {}
+        stack = AsyncExitStack()
 
         async def send_told(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -53,7 +53,6 @@ class AccessMiddleware:
                     headers["cache-control"] = headers["cache-control"].replace("public", "private")
             await send(message)
 
-        places = access.downloads if is_download(scope) else None
         try:
             if access.limiter and is_counted(scope):
                 verdict = await access.limiter.hit(asker)
@@ -64,16 +63,13 @@ class AccessMiddleware:
                     f"This service needs a key in the header {KEY_HEADER}, "
                     "and there is none in it that it knows."
                 )
-            if places:
-                await _take(places, asker)
+            place = download_place(scope) if is_download(scope) else nullcontext()
+            await stack.enter_async_context(place)
         except DownloadError as error:
             await (await download_error(Request(scope), error))(scope, receive, send_told)
             return
-        try:
+        async with stack:
             await self.app(scope, receive, send_told)
-        finally:
-            if places:
-                places.give_back(asker)
 
 
 def _find_key(scope: Scope, access: Access) -> str | None:
@@ -108,14 +104,3 @@ def _policy(limit: Limit) -> str:
 
 def _left(quota: Quota) -> str:
     return f'"{quota.limit.name}";r={quota.remaining};t={quota.reset_seconds}'
-
-
-async def _take(places: ClientDownloads, asker: str) -> None:
-    """Take a place, also one that becomes free within a moment; raises TooManyDownloads."""
-    for _ in range(TRIES):
-        if places.take(asker):
-            return
-        await asyncio.sleep(PAUSE_SECONDS)
-    raise TooManyDownloads(
-        "This client has as many downloads at the same time as it may; try again when one has ended."
-    )

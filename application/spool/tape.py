@@ -225,6 +225,8 @@ class Tape:
                 if self.failure:
                     raise ProductionCancelled("The download was stopped.")
                 if not self._places and (self._closed or self.size > self._keep):
+                    # Who comes from now on would be given this end.
+                    self._closed = True
                     raise ProductionCancelled("The download's readers are gone.")
                 if self.size < self._keep:
                     return

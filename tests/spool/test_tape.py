@@ -258,6 +258,31 @@ def test_the_last_reader_to_leave_wakes_a_producer_that_waits(folder: Path | Non
     assert isinstance(tape.failure, ProductionCancelled)
 
 
+def test_a_held_tape_takes_readers_until_its_producer_gives_up(tmp_path: Path) -> None:
+    tape = Tape(tmp_path, 10, nothing)
+    first = opened(tape)
+    tape.hold()
+    first.close()
+    tape.write(BYTES[:11])
+    opened(tape).close()
+    with pytest.raises(ProductionCancelled):
+        tape.write(BYTES[11:20])
+    assert Reader.of(tape) is None
+    tape.fail(EngineFailed("over"))
+
+
+def test_a_held_tape_is_deserted_only_while_nobody_reads_it(tmp_path: Path) -> None:
+    tape = Tape(tmp_path, sys.maxsize, nothing)
+    reader = opened(tape)
+    tape.hold()
+    assert not tape.desert()
+    reader.close()
+    assert tape.desert()
+    assert Reader.of(tape) is None
+    tape.fail(EngineFailed("over"))
+    assert not tape.desert()
+
+
 def test_a_reader_that_leaves_a_whole_tape_cancels_nothing(tmp_path: Path) -> None:
     left: list[str] = []
     tape = Tape(tmp_path, len(BYTES), lambda: left.append("idle"))

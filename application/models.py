@@ -26,11 +26,27 @@ class ObjectMeta:
 
 
 @dataclass(frozen=True, slots=True)
+class Traits:
+    """What a footer says of a column that its Arrow type does not.
+
+    ``int96``: its timestamps are INT96, whose range no Arrow type holds. ``refusal``: what it holds that
+    nobody here can read, to follow "holds"; empty where somebody can. ``geometry``: its bytes are WKB.
+    ``misplaced``: by the footer it lies outside its file, which can end the process that reads it.
+    """
+
+    int96: bool = False
+    refusal: str = ""
+    geometry: bool = False
+    misplaced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column: the file's own name, the engine's name for it and type, and the file's Arrow field.
 
-    ``exact`` is False where the engine's type cannot hold what the file's can (a decimal of 50
-    digits, nanoseconds with a zone): such a column is refused by name, never rounded.
+    ``engine_type`` is empty where the engine cannot read the column. ``exact`` is False there, and where
+    its type cannot hold what the file's can (nanoseconds with a zone): another reader gives the values,
+    or the column is refused by name; it is never rounded. ``as_wkt`` asks for WKB as its text.
     """
 
     name: str
@@ -38,6 +54,8 @@ class Column:
     engine_type: str
     field: "pa.Field"
     exact: bool = True
+    traits: Traits = Traits()
+    as_wkt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +107,8 @@ class Dataset:
 
     ``columns`` are those of all ``parts`` together, in the first one's order; ``metadata`` is the first
     file's key-value metadata as Arrow gives it; ``row_bytes`` is the mean size of a row, uncompressed, from
-    the footers.
+    the footers. ``fault`` says why nothing can be read of it; its one stored object can be handed on all
+    the same.
     """
 
     name: str
@@ -103,6 +122,7 @@ class Dataset:
     is_folder: bool
     extents: Extents = Extents()
     parts: tuple[Part, ...] = ()
+    fault: str = ""
 
     @property
     def size(self) -> int:

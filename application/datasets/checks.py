@@ -80,6 +80,8 @@ class PageChecks:
             thread.join()
 
     def _is_wanted(self, dataset: Dataset) -> bool:
+        if dataset.fault:
+            return False
         if self._mode == "auto":
             return not self._is_brief and (self._storage.is_near or dataset.size <= MOST_BYTES)
         return self._mode == "always"
@@ -115,7 +117,10 @@ class PageChecks:
         for meta in dataset.objects:
             part = meta.path.rpartition("/")[2]
             walk = PageWalk(part, meta.size, self._reader(meta), is_dear=not self._storage.is_near)
-            walk.check(read_metadata(self._storage, meta))
+            metadata = read_metadata(self._storage, meta)
+            if metadata is None:
+                continue
+            walk.check(metadata)
             if walk.is_given_up:
                 # Whoever wrote one part without checksums wrote the others.
                 return

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from application.datasets.thrift import Malformed, read_struct
+from application.engine.thrift import Malformed, read_struct
 from application.engine.windows import VECTOR_ROWS
 from application.models import Extents
 
@@ -40,8 +40,17 @@ class Measured:
     data_bytes: int
 
 
-def measure(metadata: pq.FileMetaData, schema: pa.Schema, footer: bytes, read: Read) -> Measured:
-    """Measure one file, whose bytes [start, end) ``read`` gives; a column's leaves count together."""
+def measure(
+    metadata: pq.FileMetaData,
+    schema: pa.Schema,
+    footer: bytes,
+    read: Read,
+    sealed: frozenset[int] = frozenset(),
+) -> Measured:
+    """Measure one file, whose bytes [start, end) ``read`` gives; a column's leaves count together.
+
+    Nothing is known of ``sealed`` columns, which nobody reads.
+    """
     owners = list(_owners(metadata, schema))
     unfolded = _Unfolded(metadata, footer, read)
     vectors: Counter[str] = Counter()
@@ -52,6 +61,8 @@ def measure(metadata: pq.FileMetaData, schema: pa.Schema, footer: bytes, read: R
         rows.append(group.num_rows)
         here: Counter[str] = Counter()
         for at, owner in enumerate(owners):
+            if at in sealed:
+                continue
             chunk = group.column(at)
             size = max(chunk.total_uncompressed_size, unfolded.size(index, at, chunk))
             data_bytes += size

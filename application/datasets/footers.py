@@ -59,7 +59,7 @@ class Footers:
             try:
                 footer = read_footer(self._storage, meta)
             except DatasetInvalid as error:
-                raise DatasetInvalid(f"{name(meta)}{error}") from error
+                raise type(error)(f"{name(meta)}{error}") from error
         with self._lock:
             if meta not in self._kept:
                 self._kept[meta] = footer

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from application.datasets.thrift import Malformed, read_struct
+from application.engine.thrift import Malformed, read_struct
 from application.errors import DatasetInvalid
 
 # PageHeader: type, compressed_page_size, crc, and a header by type, each of which begins with num_values.

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from application.datasets.extents import joined
 from application.datasets.folders import folder_type, folder_values
-from application.datasets.footer import Footer
+from application.datasets.footer import Footer, FooterEncrypted
 from application.datasets.footers import Footers
 from application.datasets.statistics import read_bounds
 from application.datasets.union import unite, wider
@@ -17,7 +17,7 @@ from application.engine.metadata import DESCRIBES_COLUMNS
 from application.engine.relation import sql_type
 from application.engine.scan import Engine
 from application.errors import DatasetInvalid
-from application.models import Column, Dataset, ObjectMeta, Part
+from application.models import Column, Dataset, ObjectMeta, Part, Traits
 
 MOST_NANOSECONDS = (1 << 63) - 1
 
@@ -51,7 +51,12 @@ class Assembler:
         DatasetChanged.
         """
         is_folder = "/" in objects[0].path
-        found = self._find(name, objects, last, is_folder)
+        try:
+            found, fault = self._find(name, objects, last, is_folder)
+        except FooterEncrypted as error:
+            if is_folder:
+                raise
+            return _unread(name, objects[0], str(error))
         columns, folders = _united(name, found)
         identity = hashlib.sha256()
         for item in found:
@@ -77,11 +82,14 @@ class Assembler:
                 Part(item.meta, _groups(item.footer), item.footer.data_bytes, item.columns, folder)
                 for item, folder in zip(found, folders, strict=True)
             ),
+            fault=fault,
         )
 
     def _find(
         self, name: str, objects: Sequence[ObjectMeta], last: Dataset | None, is_folder: bool
-    ) -> list[_Found]:
+    ) -> tuple[list[_Found], str]:
+        """What is known of each object, and why nothing can be read of the only one."""
+
         def named(meta: ObjectMeta) -> str:
             within = meta.path.partition("/")[2]
             return f"Part {within!r} of dataset {name!r} cannot be read: " if is_folder else ""
@@ -89,6 +97,7 @@ class Assembler:
         footers = self._footers.read(objects, named)
         described = {part.meta: part.columns for part in last.parts} if last else {}
         kinds: dict[bytes, tuple[Column, ...]] = {}
+        fault = ""
         for meta, footer in zip(objects, footers, strict=True):
             if meta in described and footer.kind not in kinds:
                 kinds[footer.kind] = described[meta]
@@ -98,11 +107,35 @@ class Assembler:
                 if twice := [field for field, count in names.items() if count > 1]:
                     # Formats and filters know columns by name: one of the two would be lost.
                     raise DatasetInvalid(f"Dataset {name!r} has more than one column named {twice[0]!r}.")
-                kinds[footer.kind] = self._engine.describe(meta, footer.schema)
-        return [
+                try:
+                    kinds[footer.kind] = self._engine.describe(meta, footer.schema, footer.traits)
+                except DatasetInvalid as error:
+                    if is_folder:
+                        raise DatasetInvalid(f"{named(meta)}{error}") from error
+                    # It can still be had as it is stored.
+                    kinds[footer.kind], fault = (), str(error)
+        found = [
             _Found(meta, footer, kinds[footer.kind], folder_values(meta.path) if is_folder else {})
             for meta, footer in zip(objects, footers, strict=True)
         ]
+        return found, fault
+
+
+def _unread(name: str, meta: ObjectMeta, fault: str) -> Dataset:
+    """A dataset of one object, of which nothing but the object itself is known."""
+    identity = hashlib.sha256(repr((meta.path, meta.size, meta.version)).encode())
+    return Dataset(
+        name=name,
+        objects=(meta,),
+        columns=(),
+        metadata={},
+        rows=0,
+        row_bytes=0,
+        e_tag=identity.hexdigest(),
+        last_modified=meta.last_modified,
+        is_folder=False,
+        fault=fault,
+    )
 
 
 def _groups(footer: Footer) -> tuple[int, ...]:
@@ -211,5 +244,15 @@ def _columns(schema: pa.Schema, kinds: Sequence[_Found]) -> tuple[Column, ...]:
             count += 1
             engine_name = f"{field.name}_{count}"
         taken.add(engine_name.lower())
-        columns.append(Column(field.name, engine_name, engine_type, field, exact))
+        columns.append(Column(field.name, engine_name, engine_type, field, exact, _traits(own)))
     return tuple(columns)
+
+
+def _traits(own: Sequence[Column]) -> Traits:
+    """Those of a column that some parts have so: one that cannot be read, or has INT96, is enough."""
+    return Traits(
+        int96=any(column.traits.int96 for column in own),
+        refusal=next((column.traits.refusal for column in own if column.traits.refusal), ""),
+        misplaced=any(column.traits.misplaced for column in own),
+        geometry=bool(own) and all(column.traits.geometry for column in own),
+    )

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from application.datasets.counts import sealed_columns
 from application.datasets.footer import open_footer
 from application.datasets.footers import Footers
 from application.errors import DatasetInvalid
@@ -81,6 +82,8 @@ def read_bounds(raw: bytes, name: str) -> Bounds:
         metadata = open_footer(raw)
         leaves = [metadata.schema.column(place) for place in range(metadata.num_columns)]
         places = [place for place, leaf in enumerate(leaves) if leaf.path == leaf.name == name]
+        if set(places) & sealed_columns(metadata, raw):
+            return UNKNOWN
         if len(places) != 1 or leaves[places[0]].max_repetition_level or metadata.num_row_groups == 0:
             return UNKNOWN
         read = _reader(leaves[places[0]])

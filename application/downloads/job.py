@@ -52,11 +52,14 @@ class DownloadJob:
         self._raise_if_changed()
         encoder = plan.format.open_encoder()
         output = _Output(tape, plan.coding)
-        # The opening bytes wait for the first rows, so that an early failure still gets a status.
-        opening = encoder.start(output_schema(plan.dataset, plan.query))
         try:
-            parts = self.catalogue.matching(plan.dataset, plan.query)
-            rows = self.engine.batches(plan.dataset, plan.query, self.cancellation, parts)
+            dataset, query = self.engine.settled(
+                plan.dataset, plan.query, self.cancellation, wkt=plan.format.wkt
+            )
+            # The opening bytes wait for the first rows, so that an early failure still gets a status.
+            opening = encoder.start(output_schema(dataset, query))
+            parts = self.catalogue.matching(dataset, query)
+            rows = self.engine.batches(dataset, query, self.cancellation, parts)
             with read_ahead(rows, self.cancellation.set) as batches:
                 for batch in batches:
                     if batch.num_rows:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from application.downloads.conditions import make_e_tag
+from application.errors import DatasetInvalid
 
 if TYPE_CHECKING:
     from application.downloads.downloads import Downloads
@@ -64,8 +65,11 @@ async def make_manifest(downloads: Downloads, request: Request, plan: Plan) -> M
     """Make the download, or find it in the spool, and describe it.
 
     ``request`` is without a coding. The bytes are read to their end, so that a result which is too
-    large to keep has a manifest too. Raises what the production raises.
+    large to keep has a manifest too. Raises what the production raises, and DatasetInvalid where the
+    dataset can only be had as it is stored.
     """
+    if plan.dataset.fault:
+        raise DatasetInvalid(plan.dataset.fault)
     answer = await downloads.start(request, plan)
     content = answer.content
     assert content is not None  # noqa: S101 - nothing was asked that leaves it out

@@ -1,16 +1,17 @@
 """What a client asks for, fitted to its dataset: a frozen plan with its ETag; nothing has run."""
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from application import engine
 from application.downloads.conditions import Validators, make_e_tag
 from application.engine.conform import can_be_read_again
 from application.engine.windows import is_numbered
-from application.errors import ColumnUnsupported, FormatUnknown
+from application.errors import ColumnUnsupported, DatasetInvalid, FormatUnknown
 from application.formats import FORMATS, Format
 from application.formats.base import release
 from application.formats.compression import CODINGS, IDENTITY
-from application.models import Dataset, Query
+from application.models import Column, Dataset, Query
 from application.query.parameters import parse
 
 # A result that may be small is made before its headers go out, up to this many bytes or seconds.
@@ -92,7 +93,9 @@ class Plan:
 
 
 def make_plan(request: Request, dataset: Dataset, chosen: Format, carriage: Carriage = Carriage()) -> Plan:
-    """Fit a request to its dataset; raises QueryInvalid and ColumnUnsupported."""
+    """Fit a request to its dataset; raises QueryInvalid, ColumnUnsupported and DatasetInvalid."""
+    if dataset.fault and (request.parameters or not chosen.native):
+        raise DatasetInvalid(dataset.fault)
     parsed = parse(request.parameters, dataset.columns)
     query = parsed.query
     if not is_native(dataset, query, chosen):
@@ -115,14 +118,26 @@ def find_format(extension: str) -> Format:
 
 def _check_columns(dataset: Dataset, query: Query, chosen: Format) -> None:
     """Refuse by name what cannot be written exactly, before anything runs."""
-    numbered = is_numbered(dataset)
+    can_read_again = is_numbered(dataset)
     for column in query.columns:
-        if not column.exact and not (can_be_read_again(column.field.type) and numbered):
-            raise ColumnUnsupported(
-                f"Column {column.name!r} holds {column.field.type} values, which cannot be read exactly; "
-                f"leave it out with exclude_field={column.name}."
+        kind = column.field.type
+        if column.traits.refusal:
+            _refuse(column, column.traits.refusal)
+        if not column.exact and not (can_be_read_again(kind) and can_read_again):
+            _refuse(column, f"{kind} values, which cannot be read exactly")
+    for column in query.columns_read:
+        if column.traits.misplaced:
+            raise DatasetInvalid(
+                f"Column {column.name!r} is damaged: it does not lie within its file; leave it out with "
+                f"exclude_field={column.name}."
             )
     chosen.check_columns(query.columns)
+
+
+def _refuse(column: Column, what: str) -> NoReturn:
+    raise ColumnUnsupported(
+        f"Column {column.name!r} holds {what}; leave it out with exclude_field={column.name}."
+    )
 
 
 def is_native(dataset: Dataset, query: Query, chosen: Format) -> bool:

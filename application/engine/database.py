@@ -12,19 +12,16 @@ import duckdb
 import pyarrow as pa
 
 from application.engine.connections import StorageConnections
-from application.errors import (
-    Busy,
-    DatasetInvalid,
-    DownloadError,
-    EngineFailed,
-    ResultTooLarge,
-    StorageUnavailable,
-)
+from application.errors import Busy, DownloadError, EngineFailed, ResultTooLarge
 from application.storage.base import REQUEST_SECONDS, EngineAccess, Storage
 from application.telemetry import logger
 
 # These make the database refuse every later query (docs/architecture.md).
 FATAL = (duckdb.FatalException, duckdb.InternalException)
+
+
+class Unexplained(EngineFailed):
+    """The engine failed over a dataset; its cause says how, and not yet whose fault it was."""
 
 
 class Database:
@@ -98,20 +95,16 @@ class Database:
                 yield cursor
         except FATAL as error:
             self._discard(database)
-            raise EngineFailed("The engine failed on this dataset.") from error
-        except (duckdb.HTTPException, duckdb.IOException) as error:
-            raise StorageUnavailable("The dataset's storage did not answer.") from error
+            raise Unexplained("The engine failed on this dataset.") from error
         except duckdb.OutOfMemoryException as error:
             raise self._out_of_memory() from error
-        except duckdb.InvalidInputException as error:
-            raise DatasetInvalid("The engine cannot read the dataset's data.") from error
         except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
             # A reader raises Arrow's errors for DuckDB's; only its text tells a spoiled database.
             if "Out of Memory Error" in str(error):
                 raise self._out_of_memory() from error
             if "invalidated" in str(error) or "INTERNAL Error" in str(error):
                 self._discard(database)
-            raise EngineFailed("The engine failed while it read the dataset.") from error
+            raise Unexplained("The engine failed while it read the dataset.") from error
         finally:
             with self._lock:
                 self._cursors -= 1

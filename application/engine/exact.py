@@ -1,128 +1,172 @@
-"""Columns that the engine would round, read again from the file by row number, and compared.
+"""Columns that the engine would round, or cannot read, read again by row number.
 
 DuckDB keeps microseconds where Parquet may hold nanoseconds (a time of day, a timestamp with a zone,
-an INT96), and cuts the rest off silently. The engine still chooses the rows; their values come from here.
+an INT96), and cuts the rest off silently; some codings it cannot read at all. The engine still chooses
+the rows; the values of these columns come from here, and are compared with the engine's where it has any.
 """
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from application.errors import DatasetInvalid
-from application.models import Dataset, ObjectMeta
+from application.engine.conform import cast, in_microseconds
+from application.engine.ranges import SecondReader
+from application.engine.variants import has_finer_instants
+from application.errors import ColumnUnsupported, DatasetInvalid
+from application.models import Column, Dataset
 from application.storage.base import Storage
 
 NANOSECONDS = 1000
+NEITHER = "Column {0!r} has values that two readers do not agree on; leave it out with exclude_field={0}."
+DAMAGED = "Column {0!r} is damaged and cannot be read; leave it out with exclude_field={0}."
+
+types = pa.types
 
 
 class ExactColumns:
-    """The values of some columns, by part and row number; keeps the row group it read last."""
+    """The values of some columns, by part and row number; keeps a window of so many rows, and moves it on."""
 
-    def __init__(self, storage: Storage, dataset: Dataset, names: Sequence[str]) -> None:
+    def __init__(self, storage: Storage, dataset: Dataset, columns: Sequence[Column], rows: int) -> None:
         self._storage = storage
         self._objects = dataset.objects
-        order = {column.name: position for position, column in enumerate(dataset.columns)}
-        self._positions = [order[name] for name in names]
+        self._columns = columns
+        self._names = [column.name for column in columns]
+        self._rows = rows
         self._part = -1
-        self._file: pq.ParquetFile | None = None
-        self._starts: list[int] = []
+        self._reader: SecondReader | None = None
         self._group = -1
-        self._columns: list[pa.ChunkedArray] = []
+        self._batches: Iterator[list[pa.Array]] = iter(())
+        self._window: list[pa.Array] = []
+        self._start = self._end = 0
 
     def close(self) -> None:
         """Let go of the part that is open."""
-        self._columns = []
-        if self._file is not None:
-            self._file.close(force=True)
-            self._file = None
+        self._window, self._batches = [], iter(())
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     def replace(self, batch: pa.RecordBatch, at: Sequence[int]) -> pa.RecordBatch:
         """The batch without its last two columns, part and row number, and with exact columns ``at`` places.
 
-        Raises DatasetInvalid where a value is not the one that the engine rounded.
+        Raises DatasetInvalid where one cannot be read, or a value is not the one that the engine rounded.
         """
         parts, rows = batch.columns[-2:]
-        exact = self._take(parts.to_pylist(), rows.to_pylist())
         columns = list(batch.columns[:-2])
-        for position, values in zip(at, exact, strict=True):
-            _compare(columns[position], values)
-            columns[position] = values
+        for position, column, values in zip(
+            at, self._columns, self._take(parts.to_pylist(), rows.to_pylist()), strict=True
+        ):
+            if column.engine_type == "VARIANT":
+                _check_variants(column, values)
+            else:
+                is_blank = not column.engine_type
+                columns[position] = values if is_blank else _exact(column, columns[position], values)
         names = [batch.schema.field(index).name for index in range(len(columns))]
         return pa.RecordBatch.from_arrays(columns, names=names)
 
     def _take(self, parts: list[int], rows: list[int]) -> list[pa.Array]:
-        pieces: list[list[pa.Array]] = [[] for _ in self._positions]
+        pieces: list[list[pa.Array]] = [[] for _ in self._columns]
         start = 0
         while start < len(rows):
-            self._open(parts[start], rows[start])
-            first, after = self._starts[self._group], self._starts[self._group + 1]
+            try:
+                self._move(parts[start], rows[start])
+            except (pa.ArrowException, OSError, ValueError, StopIteration) as error:
+                raise DatasetInvalid(DAMAGED.format(self._damaged())) from error
             end = start
-            while end < len(rows) and parts[end] == self._part and first <= rows[end] < after:
+            while end < len(rows) and parts[end] == self._part and self._start <= rows[end] < self._end:
                 end += 1
-            indices = pa.array([row - first for row in rows[start:end]], pa.int64())
-            for piece, column in zip(pieces, self._columns, strict=True):
-                piece.append(column.take(indices).combine_chunks())
+            indices = pa.array([row - self._start for row in rows[start:end]], pa.int64())
+            for piece, column in zip(pieces, self._window, strict=True):
+                piece.append(_taken(column, indices))
             start = end
         return [pa.concat_arrays(piece) for piece in pieces]
 
-    def _open(self, part: int, row: int) -> None:
-        """Make the row group of that row the current one."""
-        if part != self._part or self._file is None:
+    def _move(self, part: int, row: int) -> None:
+        """Move the window to where that row is."""
+        if part != self._part or self._reader is None:
             self.close()
-            self._file = pq.ParquetFile(_RangeFile(self._storage, self._objects[part]), pre_buffer=False)
-            self._part, self._group, self._starts = part, -1, [0]
-            metadata = self._file.metadata
-            for group in range(metadata.num_row_groups):
-                self._starts.append(self._starts[-1] + metadata.row_group(group).num_rows)
-        group = next(index for index in range(len(self._starts) - 1) if self._starts[index + 1] > row)
-        if group != self._group:
-            names = [self._file.schema_arrow.field(position).name for position in self._positions]
-            table = self._file.read_row_group(group, columns=names)
-            self._columns = [table.column(name) for name in names]
-            self._group = group
+            self._reader = SecondReader(self._storage, self._objects[part])
+            self._part, self._group = part, -1
+        starts = self._reader.starts
+        group = next(index for index in range(len(starts) - 1) if starts[index + 1] > row)
+        if group != self._group or row < self._start:
+            self._group, self._start, self._end = group, starts[group], starts[group]
+            self._batches = self._reader.batches(group, self._names, self._rows)
+        while row >= self._end:
+            self._window = next(self._batches)
+            self._start, self._end = self._end, self._end + len(self._window[0])
+
+    def _damaged(self) -> str:
+        """The name of the first column that cannot be read by itself either."""
+        if self._reader is not None:
+            for name in self._names:
+                try:
+                    for _ in self._reader.batches(max(self._group, 0), [name], self._rows):
+                        continue
+                except (pa.ArrowException, OSError, ValueError):
+                    return name
+        return self._names[0]
 
 
-def _compare(rounded: pa.Array, exact: pa.Array) -> None:
-    """Both say the same to the microsecond, or the rows were not the same ones, or a year is out of range."""
-    if pa.types.is_nested(exact.type):
-        return
-    nulls = pc.not_equal(pc.is_null(rounded), pc.is_null(exact))
-    gap = pc.abs(
-        pc.subtract_checked(
-            exact.cast(pa.int64()), pc.multiply_checked(rounded.cast(pa.int64()), NANOSECONDS)
+def _taken(column: pa.Array, indices: pa.Array) -> pa.Array:
+    # Views have no `take`, but for a run of rows none is needed.
+    if len(indices) and indices[-1].as_py() - indices[0].as_py() == len(indices) - 1:
+        return column.slice(indices[0].as_py(), len(indices))
+    return column.take(indices)
+
+
+def _check_variants(column: Column, again: pa.Array) -> None:
+    """Refuse what the engine's JSON does not hold."""
+    if has_finer_instants(again):
+        raise ColumnUnsupported(
+            f"Column {column.name!r} has variants with instants of nanoseconds, which cannot be read exactly;"
+            f" leave it out with exclude_field={column.name}."
         )
-    )
-    if pc.any(nulls).as_py() or pc.any(pc.greater_equal(gap, NANOSECONDS)).as_py():
-        raise DatasetInvalid("A timestamp of the dataset cannot be read exactly.")
 
 
-class _RangeFile(io.RawIOBase):
-    """An object as a file that reads by range."""
+def _exact(column: Column, rounded: pa.Array, again: pa.Array) -> pa.Array:
+    """The exact values, where both say the same to the microsecond.
 
-    def __init__(self, storage: Storage, meta: ObjectMeta) -> None:
-        self._storage = storage
-        self._meta = meta
-        self._position = 0
+    They do not where the rows were not the same ones, or where a column has both digits beyond the
+    microsecond and years beyond those of nanoseconds, so that no type holds it.
+    """
+    own = column.field.type
+    is_wide = column.traits.int96 and in_microseconds(own) == own
+    for coarse, fine in zip(_moments(rounded, own), _moments(again, again.type), strict=True):
+        if not _agree(coarse, fine, is_wide):
+            raise DatasetInvalid(NEITHER.format(column.name))
+    return cast(rounded if is_wide else again, own)
 
-    def readable(self) -> bool:
-        return True
 
-    def seekable(self) -> bool:
-        return True
+def _agree(coarse: pa.Array, fine: pa.Array, is_wide: bool) -> bool:
+    if len(coarse) != len(fine) or pc.any(pc.not_equal(pc.is_null(coarse), pc.is_null(fine))).as_py():
+        return False
+    kind = pa.timestamp("us") if types.is_timestamp(coarse.type) else pa.time64("us")
+    counts = cast(coarse, kind).cast(pa.int64())
+    if fine.type.unit != "ns":
+        return not pc.any(pc.not_equal(counts, fine.cast(kind).cast(pa.int64()))).as_py()
+    nanoseconds = fine.cast(pa.int64())
+    if is_wide:
+        # What nanoseconds cannot hold has wrapped around, as the product does here.
+        return not pc.any(pc.not_equal(pc.multiply(counts, NANOSECONDS), nanoseconds)).as_py()
+    try:
+        gap = pc.subtract_checked(nanoseconds, pc.multiply_checked(counts, NANOSECONDS))
+    except pa.ArrowInvalid:
+        return False
+    return not pc.any(pc.greater_equal(pc.abs(gap), NANOSECONDS)).as_py()
 
-    def tell(self) -> int:
-        return self._position
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._meta.size}[whence]
-        self._position = base + offset
-        return self._position
-
-    def read(self, size: int = -1) -> bytes:
-        end = self._meta.size if size < 0 else min(self._position + size, self._meta.size)
-        data = self._storage.read(self._meta, self._position, end) if end > self._position else b""
-        self._position += len(data)
-        return data
+def _moments(array: pa.Array, own: pa.DataType) -> Iterator[pa.Array]:
+    """The times and timestamps in an array, at any depth, where its own type has them."""
+    if types.is_struct(own):
+        for index, child in enumerate(array.flatten()):
+            yield from _moments(child, own.field(index).type)
+    elif types.is_map(own):
+        first, last = (array.offsets[end].as_py() for end in (0, -1))
+        yield from _moments(array.keys.slice(first, last - first), own.key_type)
+        yield from _moments(array.items.slice(first, last - first), own.item_type)
+    elif types.is_nested(own):
+        yield from _moments(pc.list_flatten(array), own.value_type)
+    elif types.is_time(own) or types.is_timestamp(own):
+        yield array

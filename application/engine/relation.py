@@ -116,6 +116,9 @@ def _expression(column: Column, own: Column | None, folder: str | None) -> str:
         value = "NULL" if folder is None else literal(folder)
         return f"CAST({value} AS {column.engine_type})"
     name = quote(own.engine_name)
+    if not own.engine_type:
+        # To name it would be to read it.
+        return f"CAST(NULL AS {column.engine_type or 'INTEGER'})"
     if own.engine_type == column.engine_type or not own.exact:
         # What the engine cannot hold is read again from the file, in the file's type.
         return name

@@ -1,7 +1,7 @@
 """Scans: the rows of a query, in the file's own Arrow schema, and how the engine sees its columns."""
 
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -10,15 +10,18 @@ import duckdb
 import pyarrow as pa
 
 from application.engine.cancellation import Cancellation
-from application.engine.conform import bounded, conform, holds_exactly, output_schema
-from application.engine.database import Database
+from application.engine.columns import as_wkt, changed, describe, unread
+from application.engine.conform import Disagreement, bounded, conform, output_schema
+from application.engine.database import FATAL, Database, Unexplained
 from application.engine.exact import ExactColumns
+from application.engine.faults import Faults
 from application.engine.journal import Entries, NoJournal
 from application.engine.relation import Run, relation, relation_of_all, runs_of, scan_of
 from application.engine.side_by_side import Room, side_by_side
-from application.engine.windows import VECTOR_ROWS, bands, is_cut, vectors_at_once, windows
+from application.engine.units import Units
+from application.engine.windows import VECTOR_ROWS, bands, is_cut, is_numbered, vectors_at_once, windows
 from application.errors import ColumnUnsupported, DatasetInvalid, EngineFailed, ProductionCancelled
-from application.models import Column, Dataset, ObjectMeta, Part, Query
+from application.models import Column, Dataset, ObjectMeta, Part, Query, Traits
 from application.query.sql import to_sql
 from application.storage.base import Storage
 
@@ -40,44 +43,53 @@ class Engine:
         self.database = database
         self._room = Room(AHEAD_BYTES)
         self._journal = journal or NoJournal()
+        self._faults = Faults(storage, database)
+        self._units = Units(storage, database)
 
     @property
     def replacements(self) -> int:
         """Databases that were spoiled and replaced, for the metrics."""
         return self.database.replacements
 
-    def describe(self, meta: ObjectMeta, schema: pa.Schema) -> tuple[Column, ...]:
-        """An object's columns as the engine sees them, joined by position with the file's own Arrow schema.
+    def describe(
+        self, meta: ObjectMeta, schema: pa.Schema, traits: Mapping[str, Traits] | None = None
+    ) -> tuple[Column, ...]:
+        """An object's columns as the engine sees them; raises DatasetInvalid and StorageUnavailable."""
+        with self._journal.entry([meta], has_rows=False):
+            try:
+                return self._described(meta, schema, traits or {})
+            except Unexplained as error:
+                fault = self._faults.of_schema(meta, error)
+                if isinstance(error.__cause__, FATAL):
+                    raise fault from error
+            # Storage answers now; where it only had not, the engine reads the object this time.
+            try:
+                return self._described(meta, schema, traits or {})
+            except Unexplained as error:
+                raise fault from error
 
-        By position, for DuckDB renames columns that are alike but for case (`a`, `A` → `a`, `A_1`).
+    def _described(
+        self, meta: ObjectMeta, schema: pa.Schema, traits: Mapping[str, Traits]
+    ) -> tuple[Column, ...]:
+        with self.database.cursor() as cursor:
+            return describe(cursor, scan_of(self._storage.engine_access(), [meta.path]), schema, traits)
+
+    def settled(
+        self, dataset: Dataset, query: Query, cancellation: Cancellation, *, wkt: bool
+    ) -> tuple[Dataset, Query]:
+        """Dataset and query with the types that are known only now: text for WKB, and the unit of INT96.
+
+        That of INT96 only its values tell. Raises what ``batches`` raises.
         """
-        with self._journal.entry([meta], has_rows=False), self.database.cursor() as cursor:
-            scan = scan_of(self._storage.engine_access(), [meta.path])
-            cursor.execute(f"DESCRIBE SELECT * FROM {scan}")
-            described = [(str(row[0]), str(row[1])) for row in cursor.fetchall()]
-            if len(described) != len(schema) or not described:
-                raise DatasetInvalid("The dataset has columns that the engine cannot read.")
-            own = [
-                # Arrow has no VARIANT: its JSON text is what the text formats write of it.
-                field.with_type(pa.json_()) if kind == "VARIANT" else field
-                for field, (_, kind) in zip(schema, described, strict=True)
-            ]
-            columns = tuple(
-                Column(field.name, name, kind, field)
-                for field, (name, kind) in zip(own, described, strict=True)
-            )
-            sql, _ = to_sql(Query(columns), scan)
-            seen = cursor.execute(f"{sql} LIMIT 0").to_arrow_reader().schema
-        return tuple(
-            Column(
-                item.name,
-                item.engine_name,
-                item.engine_type,
-                item.field,
-                holds_exactly(kind, item.field.type),
-            )
-            for item, kind in zip(columns, seen.types, strict=True)
-        )
+        if wkt and any(column.traits.geometry for column in query.columns):
+            dataset, query = changed(dataset, query, as_wkt)
+        with self._journal.entry(dataset.objects, has_rows=True):
+            while True:
+                others = self._faults.read_by_others(dataset)
+                try:
+                    return self._units.settled(dataset, query, cancellation, others)
+                except EngineFailed as error:
+                    self._explain(dataset, query, cancellation, error, others)
 
     def batches(
         self,
@@ -88,25 +100,64 @@ class Engine:
     ) -> Generator[pa.RecordBatch]:
         """The rows of a query, in the file's order and its own Arrow schema, each batch bounded by bytes.
 
-        Only ``parts`` are read where they are given: the others have no row of the query. Close the generator
-        to free its cursors. Raises ProductionCancelled, EngineFailed, StorageUnavailable, DatasetInvalid or
-        Busy.
+        Only ``parts`` are read where they are given: the others have no row of the query. What the engine
+        turns out not to read is read by another reader, from the row that was next. Close the generator to
+        free its cursors. Raises ProductionCancelled, EngineFailed, StorageUnavailable, DatasetInvalid,
+        ColumnUnsupported or Busy.
         """
-        chosen = dataset.parts if parts is None else parts
+        if parts is not None:
+            dataset = replace(dataset, parts=tuple(parts))
         count = 0
-        # What some cursor waits for must be stopped when the caller leaves, too.
-        scans = Cancellation()
-        try:
-            with self._journal.entry(dataset.objects, has_rows=True), cancellation.attached(scans):
-                for batch in self._reads(dataset, query, chosen, scans):
-                    count += batch.num_rows
-                    yield batch
-        except (EngineFailed, ProductionCancelled) as error:
-            if cancellation.is_set:
-                raise ProductionCancelled("The download was cancelled.") from error
-            raise
+        with self._journal.entry(dataset.objects, has_rows=True):
+            others = self._faults.read_by_others(dataset)
+            while True:
+                try:
+                    for batch in self._rest(dataset, query, cancellation, others, count):
+                        count += batch.num_rows
+                        yield batch
+                    break
+                except (EngineFailed, ProductionCancelled, Disagreement) as error:
+                    others = self._explain(dataset, query, cancellation, error, others)
         if query.has_all_rows(dataset) and count != dataset.rows:
             raise DatasetInvalid(f"The dataset has {dataset.rows} rows by its footers; {count} came out.")
+
+    def _explain(
+        self,
+        dataset: Dataset,
+        query: Query,
+        cancellation: Cancellation,
+        error: Exception,
+        others: frozenset[str],
+    ) -> frozenset[str]:
+        """The columns that another reader is to give, more than before; else raises what is to be told."""
+        if cancellation.is_set:
+            raise ProductionCancelled("The download was cancelled.") from error
+        if not isinstance(error, Unexplained | Disagreement):
+            raise error
+        return self._faults.of_scan(dataset, query, cancellation, others, error)
+
+    def _rest(
+        self,
+        dataset: Dataset,
+        query: Query,
+        cancellation: Cancellation,
+        others: frozenset[str],
+        skip: int,
+    ) -> Generator[pa.RecordBatch]:
+        """The rows from the one numbered ``skip`` on, with the columns of ``others`` by another reader."""
+        if others:
+            _check(dataset, query, others)
+            dataset, query = changed(
+                dataset, query, lambda column: unread(column) if column.name in others else column
+            )
+        # What some cursor waits for must be stopped when the caller leaves, too.
+        scans = Cancellation()
+        with cancellation.attached(scans):
+            for batch in self._reads(dataset, query, dataset.parts, scans):
+                left = batch.slice(skip)
+                skip -= batch.num_rows - left.num_rows
+                if left.num_rows:
+                    yield left
 
     def _reads(
         self, dataset: Dataset, query: Query, parts: Sequence[Part], cancellation: Cancellation
@@ -128,19 +179,20 @@ class Engine:
             return
         whole = runs[0].dataset(dataset)
         own = runs[0].own(query.columns)
-        again = [place for place, column in enumerate(own) if column and not column.exact]
+        inexact = {place: column for place, column in enumerate(own) if column and not column.exact}
+        again = list(inexact)
         if len(runs) > 1:
             _refuse_inexact(query, runs)
         schema = output_schema(dataset, query)
-        names = [query.columns[place].name for place in again]
+        rows = VECTOR_ROWS * vectors_at_once(dataset, query, BATCH_BYTES)
         with (
             self.database.cursor() as cursor,
             cancellation.attached(cursor),
-            closing(ExactColumns(self._storage, whole, names)) as exact,
+            closing(ExactColumns(self._storage, whole, list(inexact.values()), rows)) as exact,
         ):
             for batch in self._scan(cursor, dataset, query, runs, bool(again)):
-                rows = exact.replace(batch, again) if again else batch
-                yield from bounded(conform(rows, schema), BATCH_BYTES)
+                found = exact.replace(batch, again) if again else batch
+                yield from bounded(conform(found, schema), BATCH_BYTES)
 
     def _scan(
         self,
@@ -214,3 +266,27 @@ def _refuse_inexact(query: Query, runs: Sequence[Run]) -> None:
                     f"Column {column.name!r} holds {column.field.type} values, which this query cannot read "
                     f"exactly from several parts; leave it out with exclude_field={column.name}."
                 )
+
+
+def _check(dataset: Dataset, query: Query, others: frozenset[str]) -> None:
+    """Refuse by name what cannot be had of columns that the engine does not read."""
+    for item in query.filters:
+        if item.column.name in others:
+            raise ColumnUnsupported(
+                f"Column {item.column.name!r} is stored in a way that no filter reads; leave the filter out."
+            )
+    for column in query.columns:
+        if column.name not in others:
+            continue
+        what = ""
+        if not is_numbered(dataset):
+            what = "cannot be read beside a column named as row numbers are"
+        elif column.as_wkt:
+            what = "is WKB in a coding that the engine, which makes WKT of it, cannot read"
+        elif column.traits.int96:
+            # Years beyond nanoseconds, which the engine alone could tell.
+            what = "has INT96 timestamps in a coding that the engine cannot read"
+        if what:
+            raise ColumnUnsupported(
+                f"Column {column.name!r} {what}; leave it out with exclude_field={column.name}."
+            )

@@ -43,6 +43,7 @@ class Format:
     ``codable``: gzip and zstd make it smaller. ``native``: a stored object may be the answer itself.
     ``random_access``: its readers seek, so they want it whole before its headers. ``geometry``: only
     for datasets that have one. ``words``: it has a place for title and licence.
+    ``wkt``: it is text, so geometry is WKT in it.
     """
 
     extension: str
@@ -58,6 +59,7 @@ class Format:
     random_access: bool = False
     geometry: bool = False
     words: bool = False
+    wkt: bool = False
 
     @property
     def version(self) -> tuple[str, ...]:

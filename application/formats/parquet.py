@@ -101,7 +101,8 @@ def check(columns: Sequence[Column], extension: str) -> None:
         field = column.field
         try:
             with _writer(_Sink(), pa.schema([field])) as writer:
-                writer.write_batch(pa.RecordBatch.from_arrays([pa.nulls(1, field.type)], [field.name]))
+                # No rows, for a required column has no NULL to try it with.
+                writer.write_table(pa.Table.from_arrays([pa.nulls(0, field.type)], schema=pa.schema([field])))
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid, OSError) as error:
             raise unsupported(field, extension) from error
 

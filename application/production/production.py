@@ -124,9 +124,10 @@ class Production:
         An interrupt alone does not: a query that waits for a stalled S3 body hears none, and a producer that
         waits for a slow reader sees no cancellation.
         """
+        # First, for the first failure is the one that is told: what is cancelled soon fails by that.
+        self.tape.stop(failure)
         self._job.cancellation.set()
         self._slots.nudge()
-        self.tape.stop(failure)
 
     def join(self, seconds: float) -> None:
         """Wait for the thread: one that is inside the engine when the interpreter ends aborts the process."""

@@ -15,6 +15,8 @@ JOINS = {"any of": " OR ", "none of": " AND "}
 
 def own_value(column: Column, text: str) -> tuple[str, ...]:
     """One value of the column's own type; raises ValueProblem."""
+    if column.traits.refusal:
+        raise ValueProblem(f"holds {column.traits.refusal}, so it cannot be filtered")
     if not column.exact:
         raise ValueProblem("holds values finer than a filter can compare")
     return (parser_for(column.field.type)(text),)
@@ -51,6 +53,8 @@ class Operator:
 
     def values(self, column: Column, text: str) -> tuple[str, ...]:
         """What a text is read into; raises ValueProblem, or whatever ValueError ``read`` raises."""
+        if column.traits.geometry:
+            raise ValueProblem("holds geometry, which cannot be filtered")
         kind = value_type(column.field.type)
         if not self.applies(kind):
             possible = [row.name for row in OPERATORS.values() if row.applies(kind)]

@@ -51,5 +51,11 @@ def to_sql(
 
 def _selected(column: Column) -> str:
     name = quote(column.engine_name)
+    if not column.engine_type:
+        # Another reader gives its values; to name it would be to read it.
+        return f"NULL AS {name}"
+    if column.as_wkt:
+        geometry = name if column.engine_type.startswith("GEOMETRY") else f"ST_GeomFromWKB({name})"
+        return f"ST_AsText({geometry}) AS {name}"
     # Arrow has no VARIANT; its JSON text is what every format but Parquet writes of it.
     return f"CAST({name} AS JSON) AS {name}" if column.engine_type == "VARIANT" else name

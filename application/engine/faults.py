@@ -4,7 +4,9 @@ The engine's own words do not tell: to it a bad offset and a lost connection are
 """
 
 import time
+from collections.abc import Collection
 from contextlib import closing
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -15,6 +17,7 @@ from application.engine.conform import Disagreement
 from application.engine.database import FATAL, Database, Unexplained
 from application.engine.ranges import SecondReader
 from application.engine.relation import scan_of
+from application.engine.windows import is_numbered
 from application.errors import (
     ColumnUnsupported,
     DatasetInvalid,
@@ -22,8 +25,8 @@ from application.errors import (
     EngineFailed,
     StorageUnavailable,
 )
-from application.models import Column, Dataset, ObjectMeta, Query
-from application.query.sql import to_sql
+from application.models import Column, Dataset, ObjectMeta, Part, Query
+from application.query.sql import Window, to_sql
 from application.storage.base import Storage
 
 PATIENCE_SECONDS = 20.0
@@ -35,6 +38,15 @@ LZ4 = 5
 READABLE_CODECS = frozenset({0, 1, 2, 4, 5, 6, 7})
 
 
+class _Fault(Exception):
+    """A column that cannot be read, and what to tell of it."""
+
+    def __init__(self, column: str, told: DownloadError) -> None:
+        super().__init__(column)
+        self.column = column
+        self.told = told
+
+
 class Faults:
     """Explains failures, and remembers which columns only the second reader reads; for many threads."""
 
@@ -42,6 +54,8 @@ class Faults:
         self._storage = storage
         self._database = database
         self._others: dict[str, frozenset[str]] = {}
+        # By a dataset's ETag and a column's name: to find out takes long.
+        self._faults: dict[tuple[str, str], DownloadError] = {}
 
     def read_by_others(self, dataset: Dataset) -> frozenset[str]:
         """The names of the columns that the engine is known not to read."""
@@ -62,27 +76,29 @@ class Faults:
         query: Query,
         cancellation: Cancellation,
         others: frozenset[str],
+        *,
+        given: int,
         error: Exception,
     ) -> frozenset[str]:
         """All columns that only the second reader reads, ``others`` and those whose codings the engine lacks.
 
-        Else raises StorageUnavailable, DatasetChanged, DatasetInvalid or ColumnUnsupported; EngineFailed
-        where nothing is found.
+        ``given`` rows of the query could be read. Else raises StorageUnavailable, DatasetChanged,
+        DatasetInvalid or ColumnUnsupported; EngineFailed where nothing is found.
         """
-        if isinstance(error, Disagreement):
-            (name,) = error.args
-            raise DatasetInvalid(
-                f"Column {name!r} has values that its own type does not hold; {_without(name)}."
-            ) from error
-        found = self._found(dataset, query, cancellation, others, error)
+        for column in query.columns_read:
+            if known := self._faults.get((dataset.e_tag, column.name)):
+                raise type(known)(str(known)) from error
+        try:
+            found = self._found(dataset, query, cancellation, others, given=given, error=error)
+        except _Fault as fault:
+            self._remember(self._faults, (dataset.e_tag, fault.column), fault.told)
+            raise fault.told from error
         if not found and _is_of_transport(error):
             raise StorageUnavailable("The dataset's storage did not answer.") from error
         if not found:
             raise EngineFailed("The engine failed while it read the dataset.") from error
-        if len(self._others) > MOST_KNOWN:
-            self._others.clear()
         found |= others
-        self._others[dataset.e_tag] = found | self.read_by_others(dataset)
+        self._remember(self._others, dataset.e_tag, found | self.read_by_others(dataset))
         return found
 
     def _found(
@@ -91,52 +107,71 @@ class Faults:
         query: Query,
         cancellation: Cancellation,
         known: frozenset[str],
+        *,
+        given: int,
         error: Exception,
     ) -> frozenset[str]:
-        """The columns that the second reader alone reads, of the first part that has any."""
+        """The columns that the second reader alone reads, of the first part that has any; raises _Fault."""
+        if isinstance(error, Disagreement):
+            (name,) = error.args
+            told = f"Column {name!r} has values that its own type does not hold; {_without(name)}."
+            raise _Fault(name, DatasetInvalid(told))
         until = time.monotonic() + PATIENCE_SECONDS
+        # A query that spoils the database would spoil the next one.
+        fails = self._fails_twice if isinstance(error.__cause__, FATAL) else self._fails_again
         wanted = {column.name for column in query.columns_read} - known
+        # Only of all rows it is known which were read.
+        given = given if query.has_all_rows(dataset) and is_numbered(dataset) else 0
         for part in dataset.parts:
-            meta = part.meta
+            start, given = min(given, part.rows), max(0, given - part.rows)
+            if start == part.rows:
+                continue
             columns = {
                 column.name: column for column in part.columns if column.engine_type and column.name in wanted
             }
-            others = set()
-            for coding in self._codings(meta):
-                if coding.column not in columns:
-                    continue
-                if coding.is_encrypted or coding.codec not in READABLE_CODECS:
-                    named = _named(coding.column, dataset, meta)
-                    raise ColumnUnsupported(f"Column {named} {_stored(coding)}; {_without(coding.column)}.")
-                if coding.codec == LZ4 or coding.is_split:
-                    others.add(coding.column)
+            others = self._lacking(dataset, part.meta, columns)
             if others:
-                return frozenset(others)
+                return others
             for column in columns.values():
-                if time.monotonic() > until:
-                    return frozenset()
-                # A query that spoils the database would spoil the next one.
-                is_fatal = isinstance(error.__cause__, FATAL)
-                fails = self._fails_twice if is_fatal else self._fails_again
-                if fails(meta, column, cancellation, until):
-                    self._ask(meta)
-                    named = _named(column.name, dataset, meta)
-                    if column.as_wkt and not self._fails_twice(meta, column, cancellation, until):
-                        raise ColumnUnsupported(
-                            f"Column {named} has bytes that are no WKB of points, lines and polygons; "
-                            f"{_without(column.name)}, or choose parquet."
-                        ) from error
-                    raise DatasetInvalid(
-                        f"Column {named} is damaged and cannot be read; {_without(column.name)}."
-                    ) from error
+                if fails(part, column, start, cancellation, until):
+                    self._ask(part.meta)
+                    raise self._failed(dataset, part, column, cancellation, until)
+                if time.monotonic() > until and not _is_of_transport(error):
+                    raise DatasetInvalid("The engine fails on the data of this dataset.") from error
         return frozenset()
 
+    def _lacking(self, dataset: Dataset, meta: ObjectMeta, columns: Collection[str]) -> frozenset[str]:
+        """Those of one part's columns whose codings the engine lacks; raises _Fault for one that all lack."""
+        others = set()
+        for coding in self._codings(meta):
+            name = coding.column
+            if name in columns and (coding.is_encrypted or coding.codec not in READABLE_CODECS):
+                told = f"Column {_named(name, dataset, meta)} {_stored(coding)}; {_without(name)}."
+                raise _Fault(name, ColumnUnsupported(told))
+            if name in columns and (coding.codec == LZ4 or coding.is_split):
+                others.add(name)
+        return frozenset(others)
+
+    def _failed(
+        self, dataset: Dataset, part: Part, column: Column, cancellation: Cancellation, until: float
+    ) -> "_Fault":
+        """What to tell of a column that the engine failed to read twice."""
+        named = _named(column.name, dataset, part.meta)
+        if column.as_wkt and not self._fails_twice(part, column, 0, cancellation, until):
+            told = f"Column {named} has bytes that are no WKB of points, lines and polygons"
+            return _Fault(
+                column.name, ColumnUnsupported(f"{told}; {_without(column.name)}, or choose parquet.")
+            )
+        told = f"Column {named} is damaged and cannot be read; {_without(column.name)}."
+        return _Fault(column.name, DatasetInvalid(told))
+
     def _fails_again(
-        self, meta: ObjectMeta, column: Column, cancellation: Cancellation, until: float
+        self, part: Part, column: Column, start: int, cancellation: Cancellation, until: float
     ) -> bool:
-        """True where the engine fails to read a column of one part once more."""
-        scan = scan_of(self._storage.engine_access(), [meta.path])
-        sql, values = to_sql(Query((column,)), scan)
+        """True where the engine fails to read a column of one part once more, from a row on."""
+        scan = scan_of(self._storage.engine_access(), [part.meta.path])
+        window = Window(0, start, part.rows) if start else None
+        sql, values = to_sql(Query((column,)), scan, window=window)
         try:
             with self._database.cursor() as cursor, cancellation.attached(cursor):
                 for _ in cursor.execute(sql, values).to_arrow_reader(ROWS):
@@ -146,13 +181,20 @@ class Faults:
             return True
         return False
 
+    def _remember(self, memory: dict[Any, Any], key: Any, value: Any) -> None:
+        if len(memory) > MOST_KNOWN:
+            memory.clear()
+        memory[key] = value
+
     def _fails_twice(
-        self, meta: ObjectMeta, column: Column, cancellation: Cancellation, until: float
+        self, part: Part, column: Column, start: int, cancellation: Cancellation, until: float
     ) -> bool:
-        """True where the second reader fails to read a column of one part, too."""
+        """True where the second reader fails to read a column of one part, from a row's group on."""
         try:
-            with closing(SecondReader(self._storage, meta)) as reader:
+            with closing(SecondReader(self._storage, part.meta)) as reader:
                 for group in range(len(reader.starts) - 1):
+                    if reader.starts[group + 1] <= start:
+                        continue
                     for _ in reader.batches(group, [column.name], ROWS):
                         if time.monotonic() > until or cancellation.is_set:
                             return False

@@ -89,7 +89,7 @@ class Engine:
                 try:
                     return self._units.settled(dataset, query, cancellation, others)
                 except EngineFailed as error:
-                    self._explain(dataset, query, cancellation, error, others)
+                    self._explain(dataset, query, cancellation, others, given=0, error=error)
 
     def batches(
         self,
@@ -117,7 +117,7 @@ class Engine:
                         yield batch
                     break
                 except (EngineFailed, ProductionCancelled, Disagreement) as error:
-                    others = self._explain(dataset, query, cancellation, error, others)
+                    others = self._explain(dataset, query, cancellation, others, given=count, error=error)
         if query.has_all_rows(dataset) and count != dataset.rows:
             raise DatasetInvalid(f"The dataset has {dataset.rows} rows by its footers; {count} came out.")
 
@@ -126,15 +126,17 @@ class Engine:
         dataset: Dataset,
         query: Query,
         cancellation: Cancellation,
-        error: Exception,
         others: frozenset[str],
+        *,
+        given: int,
+        error: Exception,
     ) -> frozenset[str]:
         """The columns that another reader is to give, more than before; else raises what is to be told."""
         if cancellation.is_set:
             raise ProductionCancelled("The download was cancelled.") from error
         if not isinstance(error, Unexplained | Disagreement):
             raise error
-        return self._faults.of_scan(dataset, query, cancellation, others, error)
+        return self._faults.of_scan(dataset, query, cancellation, others, given=given, error=error)
 
     def _rest(
         self,

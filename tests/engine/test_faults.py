@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from application.datasets.catalogue import Catalogue
@@ -17,7 +18,7 @@ from application.errors import DatasetInvalid, EngineFailed, StorageUnavailable
 from application.models import Dataset, ObjectMeta, Query
 from application.storage import open_storage
 from application.storage.base import Storage
-from tests.support import edits
+from tests.support import edits, tables
 
 
 class Failing:
@@ -151,3 +152,31 @@ def test_what_spoils_the_database_is_looked_at_by_another_reader(
     with pytest.raises(DatasetInvalid, match="Column 'v' is damaged"):
         rows(engine, dataset)
     assert engine.replacements == 1
+
+
+def test_what_was_found_out_once_is_not_looked_for_again(
+    root: Path, storage: Failing, database: Flaky, engine: Engine
+) -> None:
+    written(root, is_damaged=True)
+    dataset = found(storage, engine)
+    for _ in range(2):
+        with pytest.raises(DatasetInvalid, match="Column 'v' is damaged"):
+            rows(engine, dataset)
+        # The second time it is the query alone that fails: nothing is read again.
+        database.failures = [duckdb.ConversionException("Conversion Error")]
+
+
+def test_damage_is_looked_for_from_the_row_that_was_next(
+    root: Path, storage: Failing, engine: Engine
+) -> None:
+    """The first row groups can be read, and are given, and the damage is behind them."""
+    groups = pa.table({"k": range(300_000), "v": [f"{row:040}" for row in range(300_000)]})
+    with pq.ParquetWriter(root / "t.parquet", groups.schema, use_dictionary=False) as writer:
+        writer.write_table(groups, row_group_size=50_000)
+    tables.spoil(root / "t.parquet", 5)
+    dataset = found(storage, engine)
+    batches: list[pa.RecordBatch] = []
+    with pytest.raises(DatasetInvalid, match="Column 'v' is damaged"):
+        batches.extend(engine.batches(dataset, Query(dataset.columns), Cancellation()))
+    # What is there of a list that was not extended to the end is what was given.
+    assert sum(batch.num_rows for batch in batches) >= 100_000

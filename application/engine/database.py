@@ -12,12 +12,16 @@ import duckdb
 import pyarrow as pa
 
 from application.engine.connections import StorageConnections
-from application.errors import Busy, DownloadError, EngineFailed, ResultTooLarge
+from application.errors import Busy, EngineFailed, ResultTooLarge
 from application.storage.base import REQUEST_SECONDS, EngineAccess, Storage
 from application.telemetry import logger
 
 # These make the database refuse every later query (docs/architecture.md).
 FATAL = (duckdb.FatalException, duckdb.InternalException)
+OUT_OF_MEMORY = (
+    "These rows need more memory than the engine may use; choose columns with field=NAME, or leave the "
+    "largest out with exclude_field=NAME."
+)
 
 
 class Unexplained(EngineFailed):
@@ -57,7 +61,7 @@ class Database:
         self._lock = threading.Lock()
         self._database: duckdb.DuckDBPyConnection | None = None
         self._secret: object = None
-        self._cursors = 0
+        self._queries = 0
         self._request_seconds = request_seconds
         self._connections: StorageConnections | None = None
         self.replacements = 0  # of spoiled databases, for the metrics
@@ -88,8 +92,6 @@ class Database:
             with self._lock:
                 self._database = None
             raise EngineFailed("The engine failed; the next request gets a new one.") from error
-        with self._lock:
-            self._cursors += 1
         try:
             with connections.watched():
                 yield cursor
@@ -97,17 +99,15 @@ class Database:
             self._discard(database)
             raise Unexplained("The engine failed on this dataset.") from error
         except duckdb.OutOfMemoryException as error:
-            raise self._out_of_memory() from error
+            raise ResultTooLarge(OUT_OF_MEMORY) from error
         except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
             # A reader raises Arrow's errors for DuckDB's; only its text tells a spoiled database.
             if "Out of Memory Error" in str(error):
-                raise self._out_of_memory() from error
+                raise ResultTooLarge(OUT_OF_MEMORY) from error
             if "invalidated" in str(error) or "INTERNAL Error" in str(error):
                 self._discard(database)
             raise Unexplained("The engine failed while it read the dataset.") from error
         finally:
-            with self._lock:
-                self._cursors -= 1
             cursor.close()
 
     def _open(self) -> tuple[duckdb.DuckDBPyConnection, StorageConnections]:
@@ -158,16 +158,21 @@ class Database:
         )
         self._secret = secret
 
-    def _out_of_memory(self) -> DownloadError:
-        """What is too large for the engine alone can never be read; beside others it may be, later."""
+    @contextmanager
+    def query(self) -> Iterator[None]:
+        """While it lasts, a query runs, by however many cursors; raises Busy where others have the memory."""
         with self._lock:
-            alone = self._cursors == 1
-        if alone:
-            return ResultTooLarge(
-                "These rows need more memory than the engine may use; choose columns with field=NAME, or "
-                "leave the largest out with exclude_field=NAME."
-            )
-        return Busy("The engine's memory is in use by other downloads; try again later.")
+            self._queries += 1
+        try:
+            yield
+        except ResultTooLarge as error:
+            # What is too large for the engine alone can never be read; beside others it may be, later.
+            if self._queries == 1:
+                raise
+            raise Busy("The engine's memory is in use by other downloads; try again later.") from error
+        finally:
+            with self._lock:
+                self._queries -= 1
 
     def _discard(self, database: duckdb.DuckDBPyConnection) -> None:
         """Forget a spoiled database; downloads that run on it end by its own errors."""

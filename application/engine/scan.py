@@ -83,7 +83,7 @@ class Engine:
         """
         if wkt and any(column.traits.geometry for column in query.columns):
             dataset, query = changed(dataset, query, as_wkt)
-        with self._journal.entry(dataset.objects, has_rows=True):
+        with self._journal.entry(dataset.objects, has_rows=False), self.database.query():
             while True:
                 others = self._faults.read_by_others(dataset)
                 try:
@@ -108,7 +108,7 @@ class Engine:
         if parts is not None:
             dataset = replace(dataset, parts=tuple(parts))
         count = 0
-        with self._journal.entry(dataset.objects, has_rows=True):
+        with self._journal.entry(dataset.objects, has_rows=True), self.database.query():
             others = self._faults.read_by_others(dataset)
             while True:
                 try:

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -322,14 +322,23 @@ def test_rows_that_did_not_come_out_are_a_failure(open_engine: OpenEngine, stora
 
 
 def test_what_the_engine_has_no_memory_for_is_too_large_alone_and_busy_beside_others(
-    open_engine: OpenEngine, storage: Storage
+    open_engine: OpenEngine, root: Path, storage: Storage
 ) -> None:
     engine = open_engine(storage)
-    greedy = "SELECT list(range) FROM range(200_000_000)"
-    with pytest.raises(ResultTooLarge), engine.database.cursor() as cursor:
-        cursor.execute(greedy).fetchall()
-    with engine.database.cursor(), pytest.raises(Busy), engine.database.cursor() as cursor:
-        cursor.execute(greedy).fetchall()
+    # One page of 600 MB, where the engine may have 512.
+    pq.write_table(
+        pa.table({"t": ["x" * 600_000] * 1000}),
+        root / "page.parquet",
+        use_dictionary=False,
+        compression="zstd",
+    )
+    page, inside = dataset(storage, engine, "page"), dataset(storage, engine, "inside")
+    with pytest.raises(ResultTooLarge):
+        rows(engine, page)
+    with closing(engine.batches(inside, Query(inside.columns), Cancellation())) as other:
+        next(other)
+        with pytest.raises(Busy):
+            rows(engine, page)
 
 
 def test_thousands_of_columns_are_read_by_windows_as_at_once(

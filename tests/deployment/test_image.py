@@ -12,6 +12,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,28 +89,42 @@ def image(build: Build) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def container(image: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """The very command, with the image's environment alone (so without HOME), over a bucket."""
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An S3 server with the bucket `open`."""
     bucket = tmp_path_factory.mktemp("buckets")
     (bucket / "open/dataset").mkdir(parents=True)
     tables.write(tables.sample(), bucket / "open/dataset/sample.parquet")
-    with s3_server(bucket, KEY, SECRET) as endpoint:
-        port = _free_port()
-        env = image.env | {
-            "PORT": str(port),
-            "DATASET_BUCKET": "open",
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
-        }
-        process = _start(image, image.command, env)
-        container = Container(image, process, port, env)
-        try:
-            assert eventually(lambda: process.poll() is not None or _is_healthy(container), 30)
-            yield container
-        finally:
-            process.terminate()
-            _, error = process.communicate(timeout=15)
+    with s3_server(bucket, KEY, SECRET) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def container(image: Stage, endpoint: str) -> Iterator[Container]:
+    """The very command, with the image's environment alone (so without HOME), over a bucket."""
+    with _running(image, endpoint) as started:
+        yield started
+
+
+@contextmanager
+def _running(image: Stage, endpoint: str, **more: str) -> Iterator[Container]:
+    """The image's command with what `docker run -e` gives it, on a port of its own, until the block ends."""
+    port = _free_port()
+    env = image.env | {
+        "PORT": str(port),
+        "DATASET_BUCKET": "open",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        **more,
+    }
+    process = _start(image, image.command, env)
+    container = Container(image, process, port, env)
+    try:
+        assert eventually(lambda: process.poll() is not None or _is_healthy(container), 30)
+        yield container
+    finally:
+        process.terminate()
+        _, error = process.communicate(timeout=15)
     assert process.returncode in (0, -15), error.decode()
 
 
@@ -218,6 +233,15 @@ def test_the_container_passes_its_health_check(container: Container) -> None:
     check = _start(container.image, container.image.health, container.env)
     _, error = check.communicate(timeout=15)
     assert check.returncode == 0, error.decode()
+
+
+def test_a_container_for_development_shows_the_api(image: Stage, endpoint: str, container: Container) -> None:
+    with _running(image, endpoint, AWS_REGION="eu-west-2", ENVIRONMENT="development") as developed:
+        assert b"<html" in developed.get("/docs")
+        assert "/{dataset}.{extension}" in json.loads(developed.get("/openapi.json"))["paths"]
+        assert developed.get("/sample.csv") == container.get("/sample.csv")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        container.get("/docs")
 
 
 def test_the_health_check_fails_where_nothing_listens(container: Container) -> None:

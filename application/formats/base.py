@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from application.errors import ColumnUnsupported
+from application.formats.handles import check_handles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,4 +99,7 @@ def unsupported(field: pa.Field, extension: str) -> ColumnUnsupported:
 
 def _load(name: str) -> Any:
     module, _, member = name.partition(":")
+    if module not in sys.modules:
+        # Half a library is none, and what is there of it is not imported again.
+        check_handles()
     return getattr(import_module(module), member)

@@ -1,0 +1,19 @@
+"""File handles for what is made or imported once: what fails then stays broken until the process ends."""
+
+import os
+from contextlib import ExitStack
+
+from application.errors import Busy
+
+# A library opens few at a time; the rest is for who takes some meanwhile.
+SPARE = 64
+
+
+def check_handles() -> None:
+    """Raise Busy where the process has too few file handles left to begin with a library."""
+    try:
+        with ExitStack() as held:
+            for _ in range(SPARE):
+                held.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        raise Busy("This service has too few file handles left; try again later.") from error

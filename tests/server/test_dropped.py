@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.support import tables
-from tests.support.processes import UVICORN, Running, running
+from tests.support.processes import SERVE, UVICORN, Running, running
 from tests.support.serving import BROKEN_OFF, SECONDS, eventually, serving_folder
 from tests.support.sockets import ask, connect, connections, read_to_end
 
 STACKS = list(product(("h11", "httptools"), ("asyncio", "uvloop")))
+# And the command `serve`, which speaks HTTP by a protocol of its own.
+SERVERS = [*STACKS, ("serve", "")]
 GRACE = 0.5
 # Beside what a busy machine takes, a stop is to end within the grace period and a second.
 STOP = GRACE + 1.0
@@ -50,9 +52,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def plain(folder: Path, stack: tuple[str, str], **environment: str) -> Iterator[Running]:
-    """A uvicorn that somebody started without any option of ours."""
+    """A uvicorn that somebody started without any option of ours, or ``serve``."""
     parser, loop = stack
-    with running(folder, "--http", parser, "--loop", loop, command=UVICORN, **environment) as server:
+    options = () if parser == "serve" else ("--http", parser, "--loop", loop)
+    command = SERVE if parser == "serve" else UVICORN
+    with running(folder, *options, command=command, **environment) as server:
         server.get("/large.csv")
         yield server
 
@@ -72,7 +76,7 @@ def identity(name: str) -> str:
     return "client-" + "".join(letter for letter in name if letter.isalnum())
 
 
-@pytest.mark.parametrize("stack", STACKS, ids="-".join)
+@pytest.mark.parametrize("stack", SERVERS, ids="-".join)
 def test_a_client_that_takes_nothing_is_reset_and_its_descriptor_is_free(
     folder: Path, stack: tuple[str, str]
 ) -> None:
@@ -109,7 +113,7 @@ def test_a_client_that_does_not_take_the_end_is_reset(
     assert (line["outcome"], line["code"]) == ("aborted", "client-stalled")
 
 
-@pytest.mark.parametrize("stack", STACKS, ids="-".join)
+@pytest.mark.parametrize("stack", SERVERS, ids="-".join)
 def test_what_fails_after_its_headers_is_reset_and_told_once(folder: Path, stack: tuple[str, str]) -> None:
     with plain(folder, stack, SPOOL_DIR="off") as server:
         with connect(server.port, 1 << 20) as client:
@@ -127,7 +131,7 @@ def test_what_fails_after_its_headers_is_reset_and_told_once(folder: Path, stack
         assert faults(server) == []
 
 
-@pytest.mark.parametrize("stack", STACKS, ids="-".join)
+@pytest.mark.parametrize("stack", SERVERS, ids="-".join)
 def test_a_stop_waits_for_no_client(folder: Path, stack: tuple[str, str]) -> None:
     with (
         plain(folder, stack, GRACE_SECONDS=str(GRACE), PRODUCTION_LIMIT="20") as server,
@@ -159,7 +163,7 @@ def test_a_stop_waits_for_no_client(folder: Path, stack: tuple[str, str]) -> Non
         assert [line for line in faults(server) if "without completing" not in line] == []
 
 
-@pytest.mark.parametrize("stack", STACKS, ids="-".join)
+@pytest.mark.parametrize("stack", SERVERS, ids="-".join)
 def test_who_waits_for_a_place_at_a_stop_is_told(folder: Path, stack: tuple[str, str]) -> None:
     settings = {"GRACE_SECONDS": str(GRACE), "PRODUCTION_LIMIT": "1", "SPOOL_DIR": "off"}
     with (

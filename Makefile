@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 ROUNDS ?= 3
+SOAK_SECONDS ?= 300
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +17,7 @@ LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve check check-deployment format test rolling lambda lock clean
+.PHONY: help demo serve check check-deployment format test rolling faults soak lambda lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +47,12 @@ test: $(DEV) ## all tests, a process for each core; ARGS="-k csv" for some
 
 rolling: $(DEV) ## restart two instances one by one behind nginx and HAProxy, under load; ROUNDS=10 for more
 	ROLLING_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --capture=no tests/server/rolling.py
+
+faults: $(DEV) ## break storage, files, clients, encoders and processes on purpose; prints a line for each case
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m faults tests/faults $(ARGS)
+
+soak: $(DEV) ## five minutes of random faults, then it must be where it began; SOAK_SECONDS=60 for less
+	SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -m soak tests/faults $(ARGS)
 
 lambda: $(DEV) ## the service behind the real Lambda Web Adapter, which cargo builds once
 	LAMBDA_ADAPTER=$$(scripts/lambda-adapter.sh) && export LAMBDA_ADAPTER && \

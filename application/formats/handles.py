@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from application.errors import Busy
 
 # A library opens few at a time; the rest is for who takes some meanwhile.
-SPARE = 64
+SPARE = 32
 
 
 def check_handles() -> None:

@@ -10,18 +10,22 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 TRICKLE_SECONDS = 0.1
+# Of SO_LINGER: a close is a reset.
+RESET = struct.pack("ii", 1, 0)
 
 
 class Proxy:
     """Listens on a free port of its own and passes every connection on to one server.
 
     The nth connection is reset after the nth of ``cuts`` bytes from the server; those after them are not.
+    ``buffer`` bounds the bytes that lie on its way, where a test needs the server to notice a slow client.
     """
 
-    def __init__(self, target: str, *cuts: int) -> None:
+    def __init__(self, target: str, *cuts: int, buffer: int | None = None) -> None:
         parts = urlsplit(target)
         self._target = (str(parts.hostname), int(parts.port or 80))
         self._cuts = list(cuts)
+        self._buffer = buffer
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self._lock = threading.Lock()
@@ -66,7 +70,7 @@ class Proxy:
             while True:
                 client, _ = self._listener.accept()
                 try:
-                    server = socket.create_connection(self._target)
+                    server = self._connect()
                 except OSError:
                     # The server is gone, and so is this connection.
                     client.close()
@@ -76,6 +80,17 @@ class Proxy:
                 pair = _Pair(client, server)
                 threading.Thread(target=self._ask, args=(pair,), daemon=True).start()
                 threading.Thread(target=self._answer, args=(pair, left), daemon=True).start()
+
+    def _connect(self) -> socket.socket:
+        server = socket.socket()
+        if self._buffer:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._buffer)
+        try:
+            server.connect(self._target)
+        except OSError:
+            server.close()
+            raise
+        return server
 
     def _ask(self, pair: "_Pair") -> None:
         client, server = pair.client, pair.server
@@ -88,23 +103,33 @@ class Proxy:
             server.shutdown(socket.SHUT_WR)
 
     def _answer(self, pair: "_Pair", left: int | None) -> None:
+        try:
+            self._pass_on(pair, left)
+        except OSError:
+            # The server has reset its side, or this proxy is closed: a reset is passed on as one.
+            with suppress(OSError):
+                pair.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                # Wakes who waits for the client; the close tells it.
+                pair.client.shutdown(socket.SHUT_RD)
+                pair.client.close()
+
+    def _pass_on(self, pair: "_Pair", left: int | None) -> None:
         client, server = pair.client, pair.server
-        with suppress(OSError):
-            while data := server.recv(1 << 16):
-                self.flowing.wait()
-                data = self._trickled(pair, data)
-                with self._lock:
-                    self.received += len(data)
-                    if self.received >= self._held_at:
-                        self.flowing.clear()
-                client.sendall(data if left is None else data[:left])
-                if left is not None and (left := left - len(data)) <= 0:
-                    # What was sent still arrives, then the client sees the connection end.
-                    client.shutdown(socket.SHUT_RDWR)
-                    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    server.shutdown(socket.SHUT_RDWR)
-                    return
-            client.shutdown(socket.SHUT_WR)
+        while data := server.recv(1 << 16):
+            self.flowing.wait()
+            data = self._trickled(pair, data)
+            with self._lock:
+                self.received += len(data)
+                if self.received >= self._held_at:
+                    self.flowing.clear()
+            client.sendall(data if left is None else data[:left])
+            if left is not None and (left := left - len(data)) <= 0:
+                # What was sent still arrives, then the client sees the connection end.
+                client.shutdown(socket.SHUT_RDWR)
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                server.shutdown(socket.SHUT_RDWR)
+                return
+        client.shutdown(socket.SHUT_WR)
 
     def _trickled(self, pair: "_Pair", data: bytes) -> bytes:
         """What is left to be sent once it need not trickle any more."""
@@ -127,9 +152,9 @@ class _Pair:
 
 
 @contextmanager
-def proxying(target: str, *cuts: int) -> Iterator[Proxy]:
+def proxying(target: str, *cuts: int, buffer: int | None = None) -> Iterator[Proxy]:
     """A proxy to an http:// endpoint, for the length of the block."""
-    proxy = Proxy(target, *cuts)
+    proxy = Proxy(target, *cuts, buffer=buffer)
     try:
         yield proxy
     finally:

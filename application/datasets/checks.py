@@ -22,6 +22,7 @@ Mode = Literal["auto", "always", "off"]
 # Of a bucket's dataset, which is read a second time for it.
 MOST_BYTES = 256_000_000
 LEAST_PRIORITY = 19
+STOP_SECONDS = 1.0
 
 
 class PageChecks:
@@ -77,7 +78,8 @@ class PageChecks:
         with self._lock:
             thread = self._thread
         if thread:
-            thread.join()
+            # Not for what storage has still to answer.
+            thread.join(STOP_SECONDS)
 
     def _is_wanted(self, dataset: Dataset) -> bool:
         if dataset.fault:

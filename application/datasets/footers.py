@@ -3,15 +3,16 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from functools import partial
 
 from application.datasets.footer import Footer, read_footer
 from application.errors import DatasetInvalid
 from application.models import ObjectMeta
 from application.storage.base import Storage
+from application.storage.lanes import Lanes
 
-MOST_AT_ONCE = 64
+# In all, and for one dataset: of several whose storage stalls, each leaves the others some.
+MOST_AT_ONCE, SHARE = 192, 64
 MOST_BYTES = 64 << 20
 
 
@@ -24,10 +25,10 @@ class Footers:
         self._kept: OrderedDict[ObjectMeta, Footer] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._lanes = Lanes(MOST_AT_ONCE, SHARE)
 
     def read(self, objects: Sequence[ObjectMeta], name: Callable[[ObjectMeta], str]) -> list[Footer]:
-        """The footer of each object, from storage where it is not kept.
+        """The footer of each object of a dataset, from storage where it is not kept.
 
         Raises StorageUnavailable, DatasetChanged, and DatasetInvalid for the first object that has none,
         after its ``name``.
@@ -36,14 +37,13 @@ class Footers:
         missing = [meta for meta, footer in zip(objects, found, strict=True) if footer is None]
         if not missing:
             return [footer for footer in found if footer is not None]
-        with ThreadPoolExecutor(min(MOST_AT_ONCE, len(missing)), "footers") as pool:
-            # In the context of the caller, for its trace: a copy each, for one is entered once at a time.
-            reads = [pool.submit(copy_context().run, self._read, meta, name) for meta in missing]
-            try:
-                read = iter([future.result() for future in reads])
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        dataset = missing[0].path.partition("/")[0]
+        reads = [self._lanes.begin(dataset, partial(self._read, meta, name)) for meta in missing]
+        try:
+            read = iter([future.result() for future in reads])
+        finally:
+            for future in reads:
+                future.cancel()
         return [next(read) if footer is None else footer for footer in found]
 
     def kept(self, meta: ObjectMeta) -> Footer | None:
@@ -55,11 +55,10 @@ class Footers:
             return footer
 
     def _read(self, meta: ObjectMeta, name: Callable[[ObjectMeta], str]) -> Footer:
-        with self._places:
-            try:
-                footer = read_footer(self._storage, meta)
-            except DatasetInvalid as error:
-                raise type(error)(f"{name(meta)}{error}") from error
+        try:
+            footer = read_footer(self._storage, meta)
+        except DatasetInvalid as error:
+            raise type(error)(f"{name(meta)}{error}") from error
         with self._lock:
             if meta not in self._kept:
                 self._kept[meta] = footer

@@ -39,6 +39,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
     folder = root / "bucket" / "dataset"
     for name in ("slow", "quick", "other"):
         tables.write(tables.large(4), folder / f"{name}.parquet")
+    for number in range(200):
+        tables.write(tables.sample(), folder / f"many/{number:03}.parquet")
+    for number in range(3):
+        tables.write(tables.sample(), folder / f"few/{number}.parquet")
     with s3_server(root, KEY, SECRET) as endpoint, proxying(endpoint) as proxy:
         yield Bucket(folder, proxy)
 
@@ -80,6 +84,19 @@ def test_many_requests_for_a_dataset_that_trickles_leave_the_others_answering(
             response = answer.result()
             assert (response.status_code, response.json()["code"]) == (503, "storage-stalled")
             assert int(response.headers["retry-after"]) > 0
+
+
+def test_a_dataset_of_many_parts_that_trickle_leaves_the_others_answering(bucket: Bucket) -> None:
+    bucket.proxy.trickle("GET /bucket/dataset/many/")
+    with serving_bucket(bucket, storage_seconds=2 * LATE) as server, ThreadPoolExecutor(4) as clients:
+        slow = [clients.submit(ask, server, f"/many.csv?entity={number}") for number in range(4)]
+        assert eventually(
+            lambda: sum(b"GET /bucket/dataset/many/" in it for it in bucket.proxy.requests) >= 64
+        )
+        began = time.monotonic()
+        assert len(server.get("/few.csv?entity=5").text.splitlines()) == 4
+        assert time.monotonic() - began < LATE
+        assert {answer.result().json()["code"] for answer in slow} == {"storage-stalled"}
 
 
 def test_a_dataset_that_trickled_is_served_when_it_does_not_any_more(bucket: Bucket) -> None:

@@ -233,11 +233,13 @@ class Journal:
             fcntl.flock(turn, fcntl.LOCK_EX)
             if version not in self._suspects():
                 return
-            outcome = self._trial(name, version)
-            if outcome is Outcome.UNTRIED:
-                return
-            if outcome is Outcome.FATAL:
-                self._verdicts.condemn(version, FATAL_REASON)
+            # Another may have died of it since it was condemned.
+            if self._verdicts.reason(version) is None:
+                outcome = self._trial(name, version)
+                if outcome is Outcome.UNTRIED:
+                    return
+                if outcome is Outcome.FATAL:
+                    self._verdicts.condemn(version, FATAL_REASON)
             for file, records in self._dead():
                 if version in records:
                     file.write(f"={version}\n".encode())

@@ -45,12 +45,16 @@ class Verdicts:
 
     def check(self, version: str) -> None:
         """Raise DatasetInvalid where the version is condemned."""
+        if (reason := self.reason(version)) is not None:
+            raise DatasetInvalid(reason)
+
+    def reason(self, version: str) -> str | None:
+        """Why the version is condemned, where it is."""
         reason = self._known.get(version)
         if reason is None and self._folder is not None:
             with suppress(OSError):
                 reason = self._known[version] = (self._folder / f"{version}{SUFFIX}").read_text()
-        if reason is not None:
-            raise DatasetInvalid(reason)
+        return reason
 
 
 def private_folder(spool: Path | None, storage: str) -> Path | None:

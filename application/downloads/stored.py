@@ -5,6 +5,7 @@ import errno
 import math
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Protocol, Self, TypeVar
@@ -89,7 +90,9 @@ class StoredObject:
         """Let go of the object."""
         self._chunks = None
         if self._held:
-            self._held.close()
+            # A full disk fails once more where what is not yet written is to be.
+            with suppress(OSError):
+                self._held.close()
 
     async def ready(self) -> bool:
         """Fetch the first piece, so that an early failure still gets a status."""

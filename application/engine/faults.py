@@ -33,6 +33,8 @@ PATIENCE_SECONDS = 20.0
 ROWS = 2048
 MOST_KNOWN = 1000
 TRAILER = 8
+# In the engine's words for what went wrong between it and a server.
+HTTP = "HTTP"
 LZ4 = 5
 # By Parquet's numbers, as engine and second reader know them together.
 READABLE_CODECS = frozenset({0, 1, 2, 4, 5, 6, 7})
@@ -177,8 +179,10 @@ class Faults:
                 for _ in cursor.execute(sql, values).to_arrow_reader(ROWS):
                     if time.monotonic() > until:
                         break
-        except Unexplained:
-            return True
+        except Unexplained as again:
+            # Of a lost connection and of a range that no file has the engine says the same.
+            is_on_the_way = HTTP in str(again.__cause__)
+            return not is_on_the_way or self._fails_twice(part, column, start, cancellation, until)
         return False
 
     def _remember(self, memory: dict[Any, Any], key: Any, value: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from application.api.middleware.cors import EXPOSED
-from application.downloads.exports import STALE_SECONDS
+from application.downloads.notes import STALE_SECONDS
 from application.settings import Settings
 from application.telemetry.emf import NAMESPACE, UNITS
 from tests.deployment.terraform import MODULES, ROOT, blocks, locals_of, names, text

@@ -214,7 +214,7 @@ def test_what_nobody_expected(server: Served, log: Log, monkeypatch: pytest.Monk
     def fail(*_: object, **__: object) -> None:
         raise KeyError("planted X-Amz-Signature=0a1b2c3d")
 
-    monkeypatch.setattr(server.lifespan.get().downloads, "plan", fail)
+    monkeypatch.setattr(server.lifespan.get().downloads, "planned", fail)
     line = log.request(server.get("/sample.csv").headers["x-request-id"])
     assert (line["outcome"], line["status"], line["code"]) == ("refused", 500, "internal")
     (cause,) = [record for record in log.records() if record["message"] == "unexpected failure"]
@@ -227,7 +227,7 @@ def test_a_cause_has_the_requests_id(server: Served, log: Log, monkeypatch: pyte
     def fail(*_: object, **__: object) -> None:
         raise EngineFailed("The engine failed.")
 
-    monkeypatch.setattr(server.lifespan.get().downloads, "plan", fail)
+    monkeypatch.setattr(server.lifespan.get().downloads, "planned", fail)
     identity = server.get("/sample.csv").headers["x-request-id"]
     (cause,) = [record for record in log.records() if record["message"].startswith("refused")]
     assert (cause["request_id"], cause["code"]) == (identity, "engine-failed")

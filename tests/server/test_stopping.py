@@ -163,7 +163,7 @@ def test_a_client_that_does_not_take_the_end_is_dropped(folder: Path) -> None:
         "method": "GET",
         "path": "/large.csv",
         "query_string": b"entity=7",
-        "headers": [],
+        "headers": [(b"host", b"here")],
         "http_version": "1.1",
     }
 

@@ -191,7 +191,8 @@ from application.settings import Settings
 
 app = create_app(Settings(dataset_bucket={folder.as_uri()!r}, dataset_prefix=""))
 scope = dict(type="http", http_version="1.1", method="GET", scheme="http", path="/sample.csv", raw_path=b"",
-             root_path="", query_string=b"", headers=[], client=("127.0.0.1", 1), server=("127.0.0.1", 2))
+             root_path="", query_string=b"", headers=[(b"host", b"here")],
+             client=("127.0.0.1", 1), server=("127.0.0.1", 2))
 sent = []
 
 async def receive():

@@ -162,7 +162,8 @@ def _pandas(url: str, coding: str, folder: Path) -> pa.Table:
     return pa.Table.from_pandas(read[_extension(url)](url), preserve_index=False)
 
 
-# In a process of its own, with which its connections end.
+# In a process of its own, with which its connections end. It asks again and again of what fails.
+PATIENCE = 8.0
 POLARS = """
 import sys, polars as pl
 read = {"csv": pl.read_csv, "ndjson": pl.read_ndjson, "parquet": pl.read_parquet}[sys.argv[2]]
@@ -172,7 +173,7 @@ read(sys.argv[1], storage_options={"max_retries": 0}).write_ipc(sys.argv[3])
 
 def _polars(url: str, coding: str, folder: Path) -> pa.Table:
     return ipc.open_file(
-        _run(folder, sys.executable, "-c", POLARS, url, _extension(url), "{file}")
+        _run(folder, sys.executable, "-c", POLARS, url, _extension(url), "{file}", seconds=PATIENCE)
     ).read_all()
 
 
@@ -232,10 +233,10 @@ def _check(status: int) -> None:
         raise Failed(f"HTTP {status}")
 
 
-def _run(folder: Path, *command: str) -> bytes:
+def _run(folder: Path, *command: str, seconds: float = SECONDS) -> bytes:
     file = folder / "received"
     words = [word.replace("{file}", str(file)) for word in command]
-    done = subprocess.run(words, capture_output=True, timeout=SECONDS, check=False, text=True)
+    done = subprocess.run(words, capture_output=True, timeout=seconds, check=False, text=True)
     if done.returncode:
         said = done.stderr.splitlines()[-1:]
         raise Failed(": ".join([f"exit {done.returncode}", *said]))

@@ -129,7 +129,8 @@ class StorageProxy:
                 """Say nothing."""
 
             def handle(self) -> None:
-                with suppress(OSError):
+                # Who asked may be gone, and so may the object.
+                with suppress(OSError, http.client.HTTPException):
                     super().handle()
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -125,7 +125,7 @@ def test_what_fails_after_its_headers_is_reset_and_told_once(folder: Path, stack
             server.get("/spoilt.ndjson")
         assert eventually(lambda: open_connections(server) == 0)
         (line,) = [line for line in server.requests() if line["request_id"] == "the-spoilt-one"]
-        assert (line["outcome"], line["code"]) == ("aborted", "engine-failed")
+        assert (line["outcome"], line["code"]) == ("aborted", "dataset-invalid")
         (cause,) = [record for record in server.records() if record.get("e_tag") == line["e_tag"]][:-1]
         assert cause["message"] == "production failed"
         assert faults(server) == []

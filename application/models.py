@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -143,14 +143,51 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """Rows by a column's values, NULLs last; those that are equal stay in the file's order."""
+
+    column: Column
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Rows that are in force, or no longer: by the column that says when they ended.
+
+    ``today`` is a date in ISO 8601, empty until a plan says which.
+    """
+
+    column: Column
+    only: Literal["current", "historical"]
+    today: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How delimited text is written."""
+
+    delimiter: str
+    bom: bool = False
+    header: bool = True
+    line_end: Literal["lf", "crlf"] = "lf"
+    safe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What is asked of a dataset: all that decides the bytes, and nothing else.
 
-    Each field but ``columns`` has a default, which asks for nothing.
+    Each field but ``columns`` has a default, which asks for nothing. ``limit`` and ``offset`` are rows;
+    ``dialect`` is None where it is the format's own.
     """
 
     columns: tuple[Column, ...]
     filters: tuple[Filter, ...] = ()
+    period: Period | None = None
+    order: tuple[Order, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+    dialect: Dialect | None = None
 
     def identity(self) -> dict[str, Any]:
         """Every field that is not at its default, as JSON has it: equal for equal queries only.
@@ -182,8 +219,9 @@ class Query:
 
     @property
     def columns_read(self) -> tuple[Column, ...]:
-        """The columns that a scan reads: those that are written, then those that only filters need."""
-        read = (*self.columns, *(item.column for item in self.filters))
+        """The columns that a scan reads: those written, then those that choose or order rows."""
+        chosen_by = (*self.filters, *((self.period,) if self.period else ()), *self.order)
+        read = (*self.columns, *(item.column for item in chosen_by))
         return tuple({column.engine_name: column for column in read}.values())
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.models import Column, Dataset, Filter, Query
-from tests.query.limit import Limited
+from application.models import Column, Dataset, Dialect, Filter, Order, Period, Query
+from tests.query.newcomer import Newcomer
 
 ENTITY, NAME, NOTE = (
     Column(name, f"{name}_1", "VARCHAR", pa.field(name, pa.string())) for name in ("entity", "name", "note")
@@ -35,25 +35,30 @@ filters = st.builds(
     st.lists(st.sampled_from(["", "1", "2", "1,2", "é"]), max_size=3).map(tuple),
 )
 queries = st.builds(
-    Limited,
+    Newcomer,
     st.lists(st.sampled_from(DATASET.columns), min_size=1, unique_by=id).map(tuple),
     st.lists(filters, max_size=2).map(tuple),
+    st.none() | st.builds(Period, st.just(NOTE), st.sampled_from(["current", "historical"])),
+    st.lists(st.builds(Order, st.sampled_from(DATASET.columns), st.booleans()), max_size=2).map(tuple),
     st.sampled_from([None, 0, 1, 10]),
+    st.sampled_from([0, 1, 10]),
+    st.none() | st.builds(Dialect, st.sampled_from(",;"), safe=st.booleans()),
+    first=st.sampled_from([None, 0, 1, 10]),
 )
 
 
 def test_a_query_says_what_it_asks_for_and_nothing_that_it_does_not() -> None:
     assert WHOLE.identity() == {"columns": ["entity", "name", "note"]}
-    asked = Limited((NAME,), (Filter(ENTITY, "exact", ("1", "2")),), 10)
+    asked = Newcomer((NAME,), (Filter(ENTITY, "exact", ("1", "2")),), first=10)
     assert asked.identity() == {
         "columns": ["name"],
         "filters": [{"column": "entity", "operator": "exact", "values": ["1", "2"]}],
-        "limit": 10,
+        "first": 10,
     }
 
 
 def test_a_field_that_asks_for_nothing_changes_no_identity() -> None:
-    assert repr(Limited(WHOLE.columns).identity()) == repr(WHOLE.identity())
+    assert repr(Newcomer(WHOLE.columns).identity()) == repr(WHOLE.identity())
 
 
 @given(queries, queries)
@@ -75,12 +80,12 @@ def test_a_value_that_an_identity_cannot_tell_is_an_error_and_no_guess() -> None
     ("query", "is_whole", "has_all_rows", "has_all_columns"),
     [
         (WHOLE, True, True, True),
-        (Limited(WHOLE.columns), True, True, True),
+        (Newcomer(WHOLE.columns), True, True, True),
         (Query((NAME,)), False, True, False),
         (Query(WHOLE.columns[::-1]), False, True, False),
         (Query(WHOLE.columns, (Filter(NAME, "exact", ("x",)),)), False, False, True),
-        (Limited(WHOLE.columns, limit=0), False, False, False),
-        (Limited(WHOLE.columns, limit=10), False, False, False),
+        (Newcomer(WHOLE.columns, first=0), False, False, False),
+        (Newcomer(WHOLE.columns, first=10), False, False, False),
     ],
 )
 def test_what_of_a_dataset_is_there_as_it_is(
@@ -97,3 +102,5 @@ def test_columns_are_read_that_are_not_written() -> None:
     query = Query((NAME, ENTITY), by_note)
     assert query.columns == (NAME, ENTITY)
     assert query.columns_read == (NAME, ENTITY, NOTE)
+    assert Query((NAME,), order=(Order(ENTITY),)).columns_read == (NAME, ENTITY)
+    assert Query((NAME,), period=Period(NOTE, "current")).columns_read == (NAME, NOTE)

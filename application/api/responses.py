@@ -117,7 +117,7 @@ class DownloadResponse(Response):
         headers = {
             "ETag": f'"{plan.e_tag}"',
             "Last-Modified": format_datetime(plan.dataset.last_modified, usegmt=True),
-            "Cache-Control": f"public, max-age={self._max_age}",
+            "Cache-Control": f"public, max-age={plan.max_age(self._max_age)}",
             "Vary": "Accept-Encoding",
             # On a 304 too: the Lambda adapter would add another, and caches take over what a 304 says.
             "Content-Type": plan.format.content_type(with_charset=self._with_charset),

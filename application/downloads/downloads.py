@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack, nullcontext
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -64,6 +66,7 @@ class Downloads:
         folder: Path | None,
         carriage: Carriage,
         whole_seconds: float,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._storage = storage
         self._catalogue = catalogue
@@ -78,6 +81,7 @@ class Downloads:
         self._folder = folder
         self._carriage = carriage
         self._whole = Whole(whole_seconds, productions.most_kept)
+        self._now = now
 
     def plan(self, request: Request, *, fresh: bool = False) -> Plan:
         """Fit a request to its dataset; reads metadata only. For a thread that may wait for storage.
@@ -102,7 +106,7 @@ class Downloads:
 
     def _fit(self, request: Request, dataset: Dataset, chosen: Format) -> Plan:
         self._checks.begin(dataset)
-        return make_plan(request, dataset, chosen, self._carriage)
+        return make_plan(request, dataset, chosen, self._now(), self._carriage)
 
     async def _find(self, name: str, fresh: bool) -> Dataset:
         known = self._catalogue.known(name)

@@ -1,6 +1,7 @@
 """What a client asks for, fitted to its dataset: a frozen plan with its ETag; nothing has run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from typing import NoReturn
 
 from application import engine
@@ -41,8 +42,10 @@ class Carriage:
 class Plan:
     """A download that fits its dataset; nothing has run yet. ``e_tag`` is without quotes.
 
-    ``missing`` are the chosen fields that the dataset lacks, to be told to the client. ``filler`` is
-    what a result without any bytes is made of instead.
+    ``missing`` are the chosen fields that the dataset lacks, to be told to the client; ``filename`` is
+    what browsers save it under. ``filler`` is what a result without any bytes is made of instead.
+    ``fresh_seconds`` are how long the same request means the same query, None where the time of day is
+    nothing to it.
     """
 
     dataset: Dataset
@@ -51,13 +54,19 @@ class Plan:
     coding: str
     e_tag: str
     missing: tuple[str, ...]
+    filename: str
     filler: bytes = b""
     carriage: Carriage = Carriage()
+    fresh_seconds: int | None = None
 
     @property
     def validators(self) -> Validators:
         """What an answer with this plan is recognised by."""
         return Validators(self.e_tag, self.dataset.last_modified)
+
+    def max_age(self, most: int) -> int:
+        """Seconds, at most so many, that an answer to the request may be kept."""
+        return most if self.fresh_seconds is None else min(most, self.fresh_seconds)
 
     @property
     def is_native(self) -> bool:
@@ -86,25 +95,55 @@ class Plan:
             ways = [f"accept {' or '.join(self.carriage.codings)}", *ways]
         return f"You can {', '.join(ways[:-1])}, or {ways[-1]}."
 
-    @property
-    def filename(self) -> str:
-        """The name that browsers save it under."""
-        return f"{self.dataset.name}.{self.format.extension}"
 
 
-def make_plan(request: Request, dataset: Dataset, chosen: Format, carriage: Carriage = Carriage()) -> Plan:
-    """Fit a request to its dataset; raises QueryInvalid, ColumnUnsupported and DatasetInvalid."""
+def make_plan(
+    request: Request, dataset: Dataset, chosen: Format, now: datetime, carriage: Carriage = Carriage()
+) -> Plan:
+    """Fit a request to its dataset at a moment in UTC.
+
+    Raises QueryInvalid, ColumnUnsupported and DatasetInvalid.
+    """
     if dataset.fault and (request.parameters or not chosen.native):
         raise DatasetInvalid(dataset.fault)
-    parsed = parse(request.parameters, dataset.columns)
-    query = parsed.query
+    parsed = parse(request.parameters, dataset.columns, chosen.dialect)
+    query = resolve(parsed.query, now)
     if not is_native(dataset, query, chosen):
         _check_columns(dataset, query, chosen)
     coding = request.coding if chosen.codable else IDENTITY
     # Coded bytes have a header at least, and so has what is no text.
     filler = b"\n" if chosen.codable and coding == IDENTITY and not carriage.empty else b""
-    e_tag = _e_tag(dataset, query, chosen, coding, filler)
-    return Plan(dataset, query, chosen, coding, e_tag, parsed.missing, filler, carriage)
+    return Plan(
+        dataset,
+        query,
+        chosen,
+        coding,
+        _e_tag(dataset, query, chosen, coding, filler),
+        parsed.missing,
+        _filename(parsed.filename or dataset.name, chosen),
+        filler,
+        carriage,
+        _seconds_left(now) if query.period else None,
+    )
+
+
+def resolve(query: Query, now: datetime) -> Query:
+    """The query with what it depends on beside the data put in: today's date."""
+    if query.period is None:
+        return query
+    return replace(query, period=replace(query.period, today=now.date().isoformat()))
+
+
+def _seconds_left(now: datetime) -> int:
+    """Whole seconds of the day that are left, in UTC."""
+    midnight = datetime.combine(now.date() + timedelta(days=1), time.min, UTC)
+    return int((midnight - now).total_seconds())
+
+
+def _filename(name: str, chosen: Format) -> str:
+    """A name that ends with the format's extension."""
+    ending = f".{chosen.extension}"
+    return name if name.lower().endswith(ending) else name + ending
 
 
 def find_format(extension: str) -> Format:

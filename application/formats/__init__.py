@@ -1,6 +1,7 @@
 """The formats a dataset can be downloaded in, by extension."""
 
 from application.formats.base import Chunk, Encoder, Format
+from application.models import Dialect
 
 __all__ = ["FORMATS", "Chunk", "Encoder", "Format"]
 
@@ -16,13 +17,14 @@ FORMATS: dict[str, Format] = {
             extension="csv",
             media_type="text/csv",
             use="spreadsheets, and nearly every tool",
-            encoder="application.formats.delimited:CsvEncoder",
+            encoder="application.formats.delimited:DelimitedEncoder",
             check=_TEXT_CHECK,
             writers=_TEXT_WRITERS,
             revision=2,
             growth=20,
             codable=True,
             wkt=True,
+            dialect=Dialect(","),
         ),
         Format(
             extension="json",

@@ -1,4 +1,4 @@
-"""CSV as RFC 4180 has it, with LF line ends: text is quoted, NULL is an empty cell."""
+"""Delimited text as RFC 4180 has it, LF at line ends by default: text is quoted, NULL is an empty cell."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -7,28 +7,52 @@ import pyarrow.csv
 from application.formats.base import Chunk
 from application.formats.columns import converted, normalise
 from application.formats.scalars import writable
+from application.models import Dialect
 
 types = pa.types
-_OPTIONS = pyarrow.csv.WriteOptions(include_header=False)
+LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
+# What spreadsheets take for the start of a formula, also past what they skip.
+FORMULA = r"^[\t\r\n ]*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]|^[\t\r\n]"
 
 
-class CsvEncoder:
-    """Writes a header row and a row a record."""
+class DelimitedEncoder:
+    """Writes a header row and a row a record, in a dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._line_end = LINE_ENDS[dialect.line_end]
+        self._options = pyarrow.csv.WriteOptions(
+            include_header=False, delimiter=dialect.delimiter, eol=self._line_end
+        )
 
     def start(self, schema: pa.Schema) -> Chunk:
-        return ",".join('"' + name.replace('"', '""') + '"' for name in schema.names).encode() + b"\n"
+        names = pa.array(schema.names, pa.string())
+        names = (_neutralised(names) if self._dialect.safe else names).to_pylist()
+        header = self._dialect.delimiter.join('"' + name.replace('"', '""') + '"' for name in names)
+        text = header + self._line_end if self._dialect.header else ""
+        return ("\ufeff" + text if self._dialect.bom else text).encode()
 
     def encode(self, batch: pa.RecordBatch) -> Chunk:
         cells = converted(batch, _cells)
+        if self._dialect.safe:
+            cells = [_neutralised(column) for column in cells]
         if len(cells) == 1:
             # To many readers a blank line is no row, so NULL is "" here.
             cells = [cells[0].cast(pa.large_string()).fill_null("")]
         sink = pa.BufferOutputStream()
-        pyarrow.csv.write_csv(pa.RecordBatch.from_arrays(cells, batch.schema.names), sink, _OPTIONS)
+        pyarrow.csv.write_csv(pa.RecordBatch.from_arrays(cells, batch.schema.names), sink, self._options)
         return memoryview(sink.getvalue()).cast("B")
 
     def finish(self) -> Chunk:
         return b""
+
+
+def _neutralised(column: pa.Array) -> pa.Array:
+    """Text that a spreadsheet would take for a formula with an apostrophe first; all else as it is."""
+    if not (types.is_string(column.type) or types.is_large_string(column.type)):
+        return column
+    marked = pc.binary_join_element_wise("'", column, "")
+    return pc.if_else(pc.match_substring_regex(column, FORMULA), marked, column)
 
 
 def _cells(column: pa.Array) -> pa.Array:

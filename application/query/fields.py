@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from application.errors import ParameterProblem, QueryInvalid
 from application.models import Column
 from application.query.hints import no_column
+from application.query.names import find_columns, named
 
 
 def chosen(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Column]) -> tuple[Column, ...]:
@@ -12,30 +13,31 @@ def chosen(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Col
 
     Empty texts choose nothing. Raises QueryInvalid where none of the fields exists.
     """
-    wanted = _names(texts)
+    wanted = _named(texts, columns)
     if not wanted:
         return kept
-    found = [column for column in kept if column.name in wanted]
+    found = _columns(wanted, columns)
     if not found:
-        detail = f"none of the chosen fields exists: {no_column(next(iter(wanted)), columns)}"
+        detail = f"none of the chosen fields exists: {no_column(wanted[0], columns)}"
         raise QueryInvalid([ParameterProblem("field", detail)])
-    return tuple(sorted(found, key=lambda column: wanted[column.name]))
+    return found
 
 
 def missing(texts: Sequence[str], _: object, columns: Sequence[Column]) -> tuple[str, ...]:
     """The chosen fields that the dataset lacks."""
-    names = {column.name for column in columns}
-    return tuple(name for name in _names(texts) if name not in names)
+    return tuple(name for name in _named(texts, columns) if not find_columns(name, columns))
 
 
 def left(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Column]) -> tuple[Column, ...]:
     """The columns that are kept without those named; raises QueryInvalid for unknown names, or none left."""
-    names = {column.name for column in columns}
-    excluded = _names(texts)
+    wanted = _named(texts, columns)
     problems = [
-        ParameterProblem("exclude_field", no_column(name, columns)) for name in excluded if name not in names
+        ParameterProblem("exclude_field", no_column(name, columns))
+        for name in wanted
+        if not find_columns(name, columns)
     ]
-    found = tuple(column for column in kept if column.name not in excluded)
+    excluded = _columns(wanted, columns)
+    found = tuple(column for column in kept if column not in excluded)
     if not found:
         problems.append(ParameterProblem("exclude_field", "no column is left: exclude fewer fields"))
     if problems:
@@ -43,6 +45,10 @@ def left(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Colum
     return found
 
 
-def _names(texts: Sequence[str]) -> dict[str, int]:
-    """The names in their order, each with its place."""
-    return {name: place for place, name in enumerate(dict.fromkeys(filter(None, texts)))}
+def _named(texts: Sequence[str], columns: Sequence[Column]) -> list[str]:
+    return named(texts, {column.name for column in columns})
+
+
+def _columns(names: Sequence[str], columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns of these names in their order, once each."""
+    return tuple(dict.fromkeys(column for name in names for column in find_columns(name, columns)))

@@ -1,13 +1,14 @@
 """`COLUMN=V` and `COLUMN__OP=V` against a dataset's columns: typed filters in a canonical order."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from application.errors import ParameterProblem, QueryInvalid
 from application.models import Column, Filter
 from application.query.hints import hint
+from application.query.names import find_columns
 from application.query.operators import OPERATORS
 from application.query.planning_data import NAMED_FILTERS
+from application.query.teaching import lesson
 
 OPERATOR_MARK = "__"
 DEFAULT_OPERATOR = "exact"
@@ -20,38 +21,47 @@ def read_filters(
 
     ``parameters`` are the names that may have been meant by one that is no column.
     """
-    by_name = {column.name: column for column in columns}
-    uses = Counter(column.name for column in columns)
     # For each column and operator, the parameters as the client named them.
-    wanted: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    wanted: dict[tuple[Column, str], list[tuple[str, str]]] = {}
     problems: list[ParameterProblem] = []
     for name, text in pairs:
-        column, operator = _split(name, by_name)
-        if name in NAMED_FILTERS and not text:
+        if not text and name.replace("_", "-") in NAMED_FILTERS:
             continue
-        if column not in by_name:
-            meant = hint(column, [*by_name, *parameters], columns)
-            detail = f"{name!r} is neither a parameter nor a column of this dataset; {meant}"
-            problems.append(ParameterProblem(name, detail))
-        elif uses[column] > 1:
-            detail = f"{uses[column]} columns are named {column!r}: no filter can say which is meant"
-            problems.append(ParameterProblem(name, detail))
-        else:
-            wanted.setdefault((column, operator), []).append((name, text))
-    filters = [
-        _filter(by_name[column], operator, sent, problems) for (column, operator), sent in wanted.items()
-    ]
+        try:
+            column, operator = _meant(name, columns, parameters)
+        except ValueError as problem:
+            problems.append(ParameterProblem(name, str(problem)))
+            continue
+        opposite = OPERATORS[operator].opposite if text == "false" else None
+        sent = (name, "") if opposite else (name, text)
+        wanted.setdefault((column, opposite or operator), []).append(sent)
+    filters = [_filter(column, operator, sent, problems) for (column, operator), sent in wanted.items()]
     if problems:
         raise QueryInvalid(problems)
     return tuple(sorted(filters, key=lambda item: (item.column.name, item.operator)))
 
 
-def _split(name: str, by_name: Collection[str]) -> tuple[str, str]:
-    """`COLUMN__OP` as (column, operator); a column whose own name ends like an operator comes first."""
-    column, mark, operator = name.rpartition(OPERATOR_MARK)
-    if mark and operator in OPERATORS and name not in by_name:
-        return column, operator
-    return name, DEFAULT_OPERATOR
+def _meant(name: str, columns: Sequence[Column], parameters: Collection[str]) -> tuple[Column, str]:
+    """The column and the operator that a parameter's name means; raises ValueError with a sentence.
+
+    A column's very name goes before every shorthand, then comes `COLUMN__OP`, then another spelling.
+    """
+    base, mark, operator = name.rpartition(OPERATOR_MARK)
+    has_operator = bool(mark) and operator in OPERATORS
+    names = {column.name for column in columns}
+    found: tuple[Column, ...] = ()
+    if has_operator and name not in names:
+        found = find_columns(base, columns)
+    if not found:
+        found, operator = find_columns(name, columns), DEFAULT_OPERATOR
+    if not found:
+        taught = lesson(name, columns) or hint(base if has_operator else name, [*names, *parameters], columns)
+        raise ValueError(f"{name!r} is neither a parameter nor a column of this dataset; {taught}")
+    if len(found) > 1:
+        raise ValueError(
+            f"{len(found)} columns are named {found[0].name!r}: no filter can say which is meant"
+        )
+    return found[0], operator
 
 
 def _filter(
@@ -62,12 +72,17 @@ def _filter(
     vocabulary = named.vocabulary if named and row.whole else ()
     read = set()
     for name, text in sent:
-        if vocabulary and text and text not in vocabulary:
-            detail = f"{text!r} is no {column.name}: use one of {', '.join(vocabulary)}"
+        try:
+            values = row.values(column, text)
+        except ValueError as problem:
+            taught = lesson(f"{name}={text}", [column])
+            detail = f"column {column.name!r} {problem}" + (f"; {taught}" if taught else "")
             problems.append(ParameterProblem(name, detail))
             continue
-        try:
-            read.add(row.values(column, text))
-        except ValueError as problem:
-            problems.append(ParameterProblem(name, f"column {column.name!r} {problem}"))
+        unknown = [value for value in values if vocabulary and value and value not in vocabulary]
+        problems += [
+            ParameterProblem(name, f"{value!r} is no {column.name}: use one of {', '.join(vocabulary)}")
+            for value in unknown
+        ]
+        read.add(values)
     return Filter(column, operator, row.canonical(read))

@@ -7,19 +7,25 @@ from typing import Literal
 import pyarrow as pa
 
 from application.models import Column
-from application.query.values import ValueProblem, has_grammar, parser_for, value_type
+from application.query.dates import after_text, first_text, span
+from application.query.readers import first_day, last_day, no_value, own_value, own_values
+from application.query.values import ValueProblem, has_grammar, is_ordered, is_text, value_type
 
 # What several values mean together, in SQL.
 JOINS = {"any of": " OR ", "none of": " AND "}
 
 
-def own_value(column: Column, text: str) -> tuple[str, ...]:
-    """One value of the column's own type; raises ValueProblem."""
-    if column.traits.refusal:
-        raise ValueProblem(f"holds {column.traits.refusal}, so it cannot be filtered")
-    if not column.exact:
-        raise ValueProblem("holds values finer than a filter can compare")
-    return (parser_for(column.field.type)(text),)
+def anything(_: pa.DataType) -> bool:
+    """True: an operator for columns of every type."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class TextDates:
+    """How an operator compares a text column with an ISO date: with which bound, by which SQL."""
+
+    bound: Callable[[str], str]
+    sql: Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,9 @@ class Operator:
     read into, a placeholder each; where ``takes`` is None, for all values of all texts at once.
     ``repeats`` is what several texts mean: the conditions of "any of" are ORed, those of "none of",
     which a negation has, are ANDed. ``whole`` says that values are whole ones of the column, so that a
-    vocabulary holds for them.
+    vocabulary holds for them. ``text_dates`` is for a value that is an ISO date, where the column holds
+    text. ``nan`` says that it chooses NaN, which comes after all numbers and equals none, whatever the
+    value. ``opposite`` is the operator that the value `false` stands for.
     """
 
     name: str
@@ -42,6 +50,9 @@ class Operator:
     takes: int | None = 1
     repeats: Literal["any of", "none of"] = "any of"
     whole: bool = False
+    text_dates: TextDates | None = None
+    nan: bool = False
+    opposite: str | None = None
 
     def __post_init__(self) -> None:
         # A row whose SQL and values do not fit each other would fail on every dataset.
@@ -74,27 +85,168 @@ class Operator:
             return tuple(sorted({value for values in read for value in values}))
         return tuple(value for values in sorted(read) for value in values)
 
-    def condition(self, column: str, placeholders: Sequence[str]) -> str:
-        """The SQL of a filter, from the quoted column and a placeholder for each of its canonical values."""
-        takes = self.takes
-        groups = (
-            [placeholders[start : start + takes] for start in range(0, len(placeholders), takes)]
-            if takes
-            else [placeholders]
-        )
-        return JOINS[self.repeats].join(f"({self.sql(column, *group)})" for group in groups)
+    def condition(
+        self, kind: pa.DataType, column: str, values: Sequence[str], bind: Callable[[str], str]
+    ) -> str:
+        """The SQL of a filter on a quoted column of that type; ``bind`` makes a value a placeholder."""
+        if self.takes is None:
+            groups = [values]
+        elif self.takes == 0:
+            groups = [()]
+        else:
+            groups = [values[start : start + self.takes] for start in range(0, len(values), self.takes)]
+        return JOINS[self.repeats].join(f"({self._one(kind, column, group, bind)})" for group in groups)
+
+    def _one(self, kind: pa.DataType, column: str, values: Sequence[str], bind: Callable[[str], str]) -> str:
+        dates = self.text_dates if is_text(value_type(kind)) and self.takes == 1 else None
+        if dates and span(values[0]):
+            return dates.sql(column, bind(dates.bound(values[0])))
+        sql = self.sql(column, *(bind(value) for value in values))
+        if not values or not pa.types.is_floating(value_type(kind)):
+            return sql
+        # Statistics know nothing of NaN: by them the engine skips rows that have it, or takes them along.
+        return f"{sql} OR isnan({column})" if self.nan else f"({sql}) AND NOT isnan({column})"
+
+
+def _folded(text: str) -> str:
+    """SQL of a text as it is compared whatever its case: Unicode lower case, and ς = σ, ſ = s, ß = ss."""
+    # İ is the one letter that the engine's lower() makes another of than Unicode.
+    lower = f"lower(replace({text}, 'İ', 'i̇'))"
+    return f"replace(replace(replace({lower}, 'ς', 'σ'), 'ſ', 's'), 'ß', 'ss')"
+
+
+def _is_in(column: str, *values: str) -> str:
+    # One IN: as many conditions with OR take far longer (docs/architecture.md).
+    return f"{column} IN ({', '.join(values)})"
+
+
+def _is_not_in(column: str, *values: str) -> str:
+    return f"{column} IS NULL OR {column} NOT IN ({', '.join(values)})"
+
+
+def _compares(sign: str) -> Callable[[str, str], str]:
+    return lambda column, value: f"{column} {sign} {value}"
+
+
+def _not_blank_and(sign: str) -> Callable[[str, str], str]:
+    return lambda column, value: f"{column} {sign} {value} AND {column} <> ''"
 
 
 OPERATORS: dict[str, Operator] = {
     row.name: row
     for row in (
+        Operator("exact", "is", _is_in, takes=None, whole=True),
+        Operator("not", "is not", _is_not_in, takes=None, repeats="none of", whole=True, nan=True),
         Operator(
-            "exact",
-            "is",
-            # One IN: as many conditions with OR take far longer (docs/architecture.md).
-            lambda column, *values: f"{column} IN ({', '.join(values)})",
+            "gt",
+            "is more than",
+            _compares(">"),
+            is_ordered,
+            last_day,
+            text_dates=TextDates(after_text, _compares(">=")),
+            nan=True,
+        ),
+        Operator(
+            "gte",
+            "is at least",
+            _compares(">="),
+            is_ordered,
+            first_day,
+            text_dates=TextDates(first_text, _compares(">=")),
+            nan=True,
+        ),
+        Operator(
+            "lt",
+            "is less than",
+            _compares("<"),
+            is_ordered,
+            first_day,
+            text_dates=TextDates(first_text, _not_blank_and("<")),
+        ),
+        Operator(
+            "lte",
+            "is at most",
+            _compares("<="),
+            is_ordered,
+            last_day,
+            text_dates=TextDates(after_text, _not_blank_and("<")),
+        ),
+        Operator("in", "is one of", _is_in, read=own_values, takes=None, whole=True),
+        Operator(
+            "notin",
+            "is none of",
+            _is_not_in,
+            read=own_values,
             takes=None,
+            repeats="none of",
             whole=True,
+            nan=True,
+        ),
+        Operator("contains", "contains", lambda column, value: f"contains({column}, {value})", is_text),
+        Operator(
+            "notcontains",
+            "does not contain",
+            lambda column, value: f"{column} IS NULL OR NOT contains({column}, {value})",
+            is_text,
+            repeats="none of",
+        ),
+        Operator(
+            "startswith", "starts with", lambda column, value: f"starts_with({column}, {value})", is_text
+        ),
+        Operator("endswith", "ends with", lambda column, value: f"ends_with({column}, {value})", is_text),
+        Operator(
+            "iexact",
+            "is, in any case,",
+            lambda column, value: f"{_folded(column)} = {_folded(value)}",
+            is_text,
+        ),
+        Operator(
+            "icontains",
+            "contains, in any case,",
+            lambda column, value: f"contains({_folded(column)}, {_folded(value)})",
+            is_text,
+        ),
+        Operator(
+            "istartswith",
+            "starts, in any case, with",
+            lambda column, value: f"starts_with({_folded(column)}, {_folded(value)})",
+            is_text,
+        ),
+        Operator(
+            "isnull",
+            "has no value",
+            lambda column: f"{column} IS NULL",
+            anything,
+            no_value,
+            0,
+            opposite="notnull",
+        ),
+        Operator(
+            "notnull",
+            "has a value",
+            lambda column: f"{column} IS NOT NULL",
+            anything,
+            no_value,
+            0,
+            opposite="isnull",
+        ),
+        Operator(
+            "isblank",
+            "has no value or an empty one",
+            lambda column: f"{column} IS NULL OR {column} = ''",
+            is_text,
+            no_value,
+            0,
+            opposite="notblank",
+        ),
+        Operator(
+            "notblank",
+            "has a value that is not empty",
+            lambda column: f"{column} <> ''",
+            is_text,
+            no_value,
+            0,
+            opposite="isblank",
         ),
     )
 }

@@ -5,9 +5,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from application.errors import ParameterProblem, QueryInvalid
-from application.models import Column, Query
+from application.models import Column, Dialect, Query
+from application.query.dialect import delimiter, line_end, preset, truth
 from application.query.fields import chosen, left, missing
+from application.query.filename import filename
 from application.query.filters import read_filters
+from application.query.order import count, order
+from application.query.period import period
 
 Reader = Callable[[Sequence[str], Any, Sequence[Column]], Any]
 
@@ -16,11 +20,12 @@ Reader = Callable[[Sequence[str], Any, Sequence[Column]], Any]
 class ParsedQuery:
     """What was asked for: the query, and beside it what decides no bytes.
 
-    ``missing`` are the chosen fields that the dataset lacks.
+    ``missing`` are the chosen fields that the dataset lacks; ``filename`` is what to save it as.
     """
 
     query: Query
     missing: tuple[str, ...] = ()
+    filename: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,35 @@ PARAMETERS: dict[str, Parameter] = {
             repeatable=True,
         ),
         Parameter("exclude_field", "all columns but these", {"columns": left}, repeatable=True),
+        Parameter(
+            "sort",
+            "rows by this column, or from its end with -; those without a value come last",
+            {"order": order},
+            repeatable=True,
+        ),
+        Parameter("limit", "at most so many rows; 0 for the header alone", {"limit": count}),
+        Parameter("offset", "without so many rows at the start", {"offset": count}),
+        Parameter(
+            "period",
+            "rows by their end-date: current, historical or all",
+            {"period": period},
+            repeatable=True,
+        ),
+        Parameter(
+            "preset", "what a program expects: excel is bom=true and line_end=crlf", {"dialect": preset}
+        ),
+        Parameter(
+            "bom", "begin with a byte order mark, by which Excel knows UTF-8", {"dialect": truth("bom")}
+        ),
+        Parameter("delimiter", "the character between cells", {"dialect": delimiter}),
+        Parameter("header", "begin with the names of the columns", {"dialect": truth("header")}),
+        Parameter("line_end", "what ends a line: lf or crlf", {"dialect": line_end}),
+        Parameter(
+            "safe",
+            "begin text that a spreadsheet would take for a formula with an apostrophe",
+            {"dialect": truth("safe")},
+        ),
+        Parameter("filename", "the name to save it under", {"filename": filename}),
     )
 }
 
@@ -56,10 +90,13 @@ PARAMETERS: dict[str, Parameter] = {
 BESIDE = tuple(field.name for field in fields(ParsedQuery) if field.name != "query")
 
 
-def parse(pairs: Iterable[tuple[str, str]], columns: Sequence[Column]) -> ParsedQuery:
+def parse(
+    pairs: Iterable[tuple[str, str]], columns: Sequence[Column], dialect: Dialect | None = None
+) -> ParsedQuery:
     """Read query parameters, in any order, against a dataset's columns.
 
-    Raises QueryInvalid with one entry for every parameter that cannot be used.
+    ``dialect`` is the one of the format; None where it has none. Raises QueryInvalid with one entry for
+    every parameter that cannot be used.
     """
     texts: dict[str, list[str]] = {}
     others = []
@@ -70,6 +107,7 @@ def parse(pairs: Iterable[tuple[str, str]], columns: Sequence[Column]) -> Parsed
             others.append((name, text))
     everything = Query(tuple(columns))
     parts = {field.name: getattr(everything, field.name) for field in fields(everything)}
+    parts["dialect"] = dialect
     problems: list[ParameterProblem] = []
     try:
         parts["filters"] = read_filters(others, columns, PARAMETERS)
@@ -83,6 +121,8 @@ def parse(pairs: Iterable[tuple[str, str]], columns: Sequence[Column]) -> Parsed
                 problems += error.problems
     if problems:
         raise QueryInvalid(problems)
+    if parts["dialect"] == dialect:
+        parts["dialect"] = None
     beside = {name: parts.pop(name) for name in BESIDE if name in parts}
     return ParsedQuery(Query(**parts), **beside)
 
@@ -94,6 +134,9 @@ def _read(
     if len(set(texts)) > 1 and not row.repeatable:
         problem = ParameterProblem(row.name, f"there is more than one {row.name!r}: say it once")
         raise QueryInvalid([problem])
+    if "dialect" in row.into and parts["dialect"] is None:
+        detail = f"{row.name!r} is for delimited text, such as csv: leave it out here"
+        raise QueryInvalid([ParameterProblem(row.name, detail)])
     try:
         return {part: read(texts, parts.get(part), columns) for part, read in row.into.items()}
     except ValueError as error:

@@ -1,9 +1,11 @@
 """A query as SQL: values are bound, identifiers come from the schema through one quoting function."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from application.models import Column, Query
 from application.query.operators import OPERATORS
+from application.query.period import condition
 
 # DuckDB's own columns of read_parquet: the part's index, the row's number in it.
 PLACES = ("file_index", "file_row_number")
@@ -30,23 +32,56 @@ def to_sql(
     With ``places`` two more columns follow: each row's part and its number there. With a ``window`` only its
     rows come.
     """
+    values: list[str] = []
     selected = [_selected(column) for column in query.columns]
     shown = ", ".join(selected + (list(PLACES) if places else []))
-    clauses: list[str] = []
-    values: list[str] = []
+    return (
+        f"SELECT {shown} FROM {relation}{_where(query, window, values)}{_order(query)}{_slice(query)}",
+        values,
+    )
+
+
+def _where(query: Query, window: Window | None, values: list[str]) -> str:
+    clauses = []
     for item in query.filters:
-        # By number, so that SQL may use a value in any place, and more than once.
-        numbers = range(len(values) + 1, len(values) + len(item.values) + 1)
-        casts = [f"CAST(${number} AS {item.column.engine_type})" for number in numbers]
-        clauses.append(OPERATORS[item.operator].condition(quote(item.column.engine_name), casts))
-        values += item.values
+        column = quote(item.column.engine_name)
+        bind = _binder(item.column, values)
+        row = OPERATORS[item.operator]
+        clauses.append(row.condition(item.column.field.type, column, item.values, bind))
+    if query.period:
+        ends = query.period.column
+        clauses.append(condition(query.period, quote(ends.engine_name), _binder(ends, values)))
     if window:
-        first = len(values) + 1
-        part, start, end = (f"CAST(${number} AS BIGINT)" for number in range(first, first + 3))
+        part, start, end = (_bind(str(number), "BIGINT", values) for number in window)
         clauses += [f"{PLACES[0]} = {part}", f"{PLACES[1]} >= {start}", f"{PLACES[1]} < {end}"]
-        values += map(str, window)
-    where = f" WHERE {' AND '.join(f'({clause})' for clause in clauses)}" if clauses else ""
-    return f"SELECT {shown} FROM {relation}{where}", values
+    return f" WHERE {' AND '.join(f'({clause})' for clause in clauses)}" if clauses else ""
+
+
+def _order(query: Query) -> str:
+    if not query.order:
+        return ""
+    # NaN is the engine's last number. Of equal rows it would give any first, hence their places.
+    terms = [
+        f"{quote(item.column.engine_name)} {'DESC' if item.descending else 'ASC'} NULLS LAST"
+        for item in query.order
+    ]
+    return f" ORDER BY {', '.join([*terms, *PLACES])}"
+
+
+def _slice(query: Query) -> str:
+    limit = "" if query.limit is None else f" LIMIT {query.limit:d}"
+    return limit + (f" OFFSET {query.offset:d}" if query.offset else "")
+
+
+def _binder(column: Column, values: list[str]) -> Callable[[str], str]:
+    """What binds values of a column."""
+    return lambda value: _bind(value, column.engine_type, values)
+
+
+def _bind(value: str, engine_type: str, values: list[str]) -> str:
+    """Add a value and return its placeholder, by number: SQL may use it in any place, and more than once."""
+    values.append(value)
+    return f"CAST(${len(values)} AS {engine_type})"
 
 
 def _selected(column: Column) -> str:

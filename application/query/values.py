@@ -1,12 +1,15 @@
 """One strict grammar per type for values in a URL; text in, canonical text that DuckDB casts exactly out."""
 
+import csv
 import math
 import re
 import uuid
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 
 import pyarrow as pa
+
+from application.query.dates import span
 
 Parser = Callable[[str], str]
 
@@ -15,7 +18,6 @@ SPOKEN_LENGTH = 60
 INTEGER = re.compile(r"-?[0-9]{1,40}", re.ASCII)
 DECIMAL = re.compile(r"-?[0-9]{1,80}(\.[0-9]{1,80})?", re.ASCII)
 FLOAT = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4})?", re.ASCII)
-DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 TIME = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?", re.ASCII)
 TIMESTAMP = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -48,6 +50,25 @@ def has_grammar(kind: pa.DataType) -> bool:
 def value_type(kind: pa.DataType) -> pa.DataType:
     """The type of a column's values, which a dictionary only stores otherwise."""
     return kind.value_type if isinstance(kind, pa.DictionaryType) else kind
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """True for types whose values are text."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def is_ordered(kind: pa.DataType) -> bool:
+    """True for types whose values come before and after each other, as people see it."""
+    return any(is_of(kind) for is_of in ORDERED)
+
+
+def read_record(text: str) -> list[str]:
+    """The values of one CSV record, of which an empty text has one; raises ValueProblem."""
+    try:
+        records = list(csv.reader([text], strict=True))
+    except csv.Error as error:
+        raise ValueProblem(f'takes values as a record of CSV, such as a,"b, c", and {error}') from error
+    return records[0] if records and records[0] else [""]
 
 
 def _refuse(holds: str, example: str, text: str) -> ValueProblem:
@@ -114,11 +135,14 @@ def _boolean(_: pa.DataType) -> Parser:
 
 def _date(_: pa.DataType) -> Parser:
     def parse(text: str) -> str:
-        try:
-            if DATE.fullmatch(text):
-                return date.fromisoformat(text).isoformat()
-        except ValueError:
-            pass
+        days = span(text)
+        if days and days[0] == days[1]:
+            return text
+        if days:
+            raise ValueProblem(
+                f"holds whole dates, such as 2024-02-29, and {text!r} is part of one: "
+                "ask from when with __gte, until when with __lte"
+            )
         raise _refuse("dates", "2024-02-29", text)
 
     return parse
@@ -191,12 +215,8 @@ def _uuid(_: pa.DataType) -> Parser:
     return parse
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-
-
 GRAMMARS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], Parser]], ...] = (
-    (_is_text, _text),
+    (is_text, _text),
     (pa.types.is_integer, _integer),
     (pa.types.is_floating, _float),
     (pa.types.is_decimal, _decimal),
@@ -205,4 +225,15 @@ GRAMMARS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], Par
     (pa.types.is_time, _time),
     (pa.types.is_timestamp, _timestamp),
     (lambda kind: isinstance(kind, pa.UuidType), _uuid),
+)
+
+# Types whose values have an order that people know.
+ORDERED: tuple[Callable[[pa.DataType], bool], ...] = (
+    is_text,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_decimal,
+    pa.types.is_date,
+    pa.types.is_time,
+    pa.types.is_timestamp,
 )

@@ -57,7 +57,7 @@ def dataset(rows: int = 10, row_bytes: int = 100) -> Dataset:
 
 def planned(extension: str, coding: str = "identity", *, filtered: bool = True) -> Plan:
     parameters = (("n", "1"),) if filtered else ()
-    return make_plan(Request("trees", extension, parameters, coding), dataset(), FORMATS[extension])
+    return make_plan(Request("trees", extension, parameters, coding), dataset(), FORMATS[extension], NOW)
 
 
 def e_tags() -> dict[tuple[str, str], str]:
@@ -91,7 +91,7 @@ def test_no_upgrade_changes_the_e_tag_of_a_stored_object(
 def test_a_raised_revision_changes_the_e_tag() -> None:
     row = FORMATS["csv"]
     raised = replace(row, revision=row.revision + 1)
-    plans = [make_plan(Request("trees", "csv"), dataset(), chosen) for chosen in (row, raised)]
+    plans = [make_plan(Request("trees", "csv"), dataset(), chosen, NOW) for chosen in (row, raised)]
     assert plans[0].e_tag != plans[1].e_tag
 
 

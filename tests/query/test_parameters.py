@@ -179,9 +179,8 @@ def test_an_excluded_field_must_exist_and_must_leave_one(text: Stored) -> None:
 @pytest.mark.parametrize(
     ("name", "nearest"),
     [
-        ("organisation_entity", "organisation-entity"),
+        ("organisation_entiti", "organisation-entity"),
         ("Quality", "quality"),
-        ("fields", "field"),
         ("exclude-field", "exclude_field"),
         ("entiti__exact", "entity"),
         ("hectares", "Hectares"),

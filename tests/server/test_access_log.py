@@ -11,7 +11,7 @@ import pytest
 
 from application import __version__
 from application.errors import EngineFailed, StorageUnavailable
-from tests.query.limit import add_limit
+from tests.query.newcomer import add_first
 from tests.support import tables
 from tests.support.serving import BROKEN_OFF, Served, eventually, serving, serving_folder
 
@@ -264,9 +264,9 @@ def test_long_things_are_cut(asked: Asked) -> None:
 def test_what_else_a_query_asks_for_follows_its_filters(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_limit(monkeypatch)
-    line = asked("/sample.csv?limit=2&field=name&quality=some")
-    assert line["filters"] == ["quality__exact=some", "limit=2"]
+    add_first(monkeypatch)
+    line = asked("/sample.csv?first=2&field=name&quality=some")
+    assert line["filters"] == ["quality__exact=some", "first=2"]
 
 
 def test_api_keys_and_unknown_parameters_are_not_logged(asked: Asked, log: Log) -> None:

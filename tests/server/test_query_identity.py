@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from application.formats import FORMATS
-from tests.query.limit import add_limit
+from tests.query.newcomer import add_first
 from tests.support import tables
 from tests.support.serving import Served, serving_folder
 
@@ -15,8 +15,8 @@ QUERIES = ("", "quality=some", "field=name&field=entity", "exclude_field=name&qu
 
 
 @pytest.fixture
-def limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    add_limit(monkeypatch)
+def first(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_first(monkeypatch)
 
 
 def e_tag(server: Served, path: str) -> str:
@@ -26,9 +26,9 @@ def e_tag(server: Served, path: str) -> str:
 
 
 @pytest.mark.parametrize("extension", FORMATS)
-def test_no_two_queries_share_an_e_tag(extension: str, server: Served, limit: None) -> None:
-    limits = ("", "&limit=0", "&limit=1", "&limit=2")
-    paths = [f"/sample.{extension}?{query}{more}" for query in QUERIES for more in limits]
+def test_no_two_queries_share_an_e_tag(extension: str, server: Served, first: None) -> None:
+    firsts = ("", "&first=0", "&first=1", "&first=2")
+    paths = [f"/sample.{extension}?{query}{more}" for query in QUERIES for more in firsts]
     assert len({e_tag(server, path) for path in paths}) == len(paths)
 
 
@@ -38,58 +38,58 @@ def test_a_new_field_changes_no_e_tag_of_those_who_do_not_use_it(
 ) -> None:
     paths = [f"/sample.{extension}?{query}" for query in QUERIES]
     before = [e_tag(server, path) for path in paths]
-    add_limit(monkeypatch)
+    add_first(monkeypatch)
     assert [e_tag(server, path) for path in paths] == before
 
 
-def test_queries_that_differ_there_only_have_results_of_their_own(server: Served, limit: None) -> None:
+def test_queries_that_differ_there_only_have_results_of_their_own(server: Served, first: None) -> None:
     for _ in range(2):  # made, then from the spool
         for rows in (6, 2, 1, 0):
-            assert len(server.get(f"/sample.json?limit={rows}").json()) == rows
+            assert len(server.get(f"/sample.json?first={rows}").json()) == rows
         assert len(server.get("/sample.json").json()) == 6
 
 
-def test_ten_rows_are_not_the_stored_object(server: Served, folder: Path, limit: None) -> None:
+def test_ten_rows_are_not_the_stored_object(server: Served, folder: Path, first: None) -> None:
     stored = (folder / "sample.parquet").read_bytes()
     assert server.get("/sample.parquet").content == stored
-    some = server.get("/sample.parquet?limit=4")
+    some = server.get("/sample.parquet?first=4")
     assert pq.read_table(io.BytesIO(some.content)).equals(tables.sample().slice(0, 4))
 
 
-def test_a_whole_that_is_large_may_be_small_with_a_new_field(tmp_path: Path, limit: None) -> None:
+def test_a_whole_that_is_large_may_be_small_with_a_new_field(tmp_path: Path, first: None) -> None:
     tables.write(tables.large(4), tmp_path / "rows.parquet")
     with serving_folder(tmp_path) as server:
         assert "content-length" not in server.get("/rows.csv").headers
-        assert "content-length" in server.get("/rows.csv?limit=3").headers
+        assert "content-length" in server.get("/rows.csv?first=3").headers
 
 
 def test_metadata_about_columns_is_kept_only_where_it_is_known_to_be_true(
-    tmp_path: Path, limit: None
+    tmp_path: Path, first: None
 ) -> None:
     described = tables.sample().replace_schema_metadata({"pandas": "{}", "licence": "OGL"})
     tables.write(described, tmp_path / "t.parquet")
     with serving_folder(tmp_path) as server:
-        for query, kept in (("quality=some", {b"pandas", b"licence"}), ("limit=2", {b"licence"})):
+        for query, kept in (("quality=some", {b"pandas", b"licence"}), ("first=2", {b"licence"})):
             body = server.get(f"/t.parquet?{query}").content
             assert set(pq.read_schema(io.BytesIO(body)).metadata) == kept
 
 
 def test_a_manifest_names_what_was_asked_for_and_always_columns_and_filters(
-    server: Served, limit: None
+    server: Served, first: None
 ) -> None:
     path = "/datasets/sample/manifest?format=csv&field=name"
     assert server.get(path).json()["query"] == {"columns": ["name"], "filters": []}
-    manifest = server.get(f"{path}&limit=2").json()
-    assert manifest["query"] == {"columns": ["name"], "filters": [], "limit": 2}
+    manifest = server.get(f"{path}&first=2").json()
+    assert manifest["query"] == {"columns": ["name"], "filters": [], "first": 2}
     assert manifest["rows"] == 2
 
 
-@pytest.mark.parametrize("query", ["limit=", "limit=x", "limit=1&limit=2"])
-def test_a_new_parameter_that_cannot_be_read_is_a_problem(query: str, server: Served, limit: None) -> None:
+@pytest.mark.parametrize("query", ["first=", "first=x", "first=1&first=2"])
+def test_a_new_parameter_that_cannot_be_read_is_a_problem(query: str, server: Served, first: None) -> None:
     response = server.get(f"/sample.csv?{query}")
     assert (response.status_code, response.json()["code"]) == (422, "query-invalid")
-    assert [problem["parameter"] for problem in response.json()["errors"]] == ["limit"]
+    assert [problem["parameter"] for problem in response.json()["errors"]] == ["first"]
 
 
-def test_a_parameter_that_is_repeated_alike_is_one(server: Served, limit: None) -> None:
-    assert e_tag(server, "/sample.csv?limit=2&limit=2") == e_tag(server, "/sample.csv?limit=2")
+def test_a_parameter_that_is_repeated_alike_is_one(server: Served, first: None) -> None:
+    assert e_tag(server, "/sample.csv?first=2&first=2") == e_tag(server, "/sample.csv?first=2")

@@ -64,5 +64,5 @@ def _manifest_headers(plan: "Plan", e_tag: str, max_age: int) -> dict[str, str]:
     return {
         "ETag": f'"{e_tag}"',
         "Last-Modified": format_datetime(plan.dataset.last_modified, usegmt=True),
-        "Cache-Control": f"public, max-age={max_age}",
+        "Cache-Control": f"public, max-age={plan.max_age(max_age)}",
     }

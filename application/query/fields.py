@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from application.errors import ParameterProblem, QueryInvalid
 from application.models import Column
 from application.query.hints import no_column
-from application.query.names import find_columns, named
+from application.query.names import ColumnNames, named
 
 
 def chosen(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Column]) -> tuple[Column, ...]:
@@ -13,10 +13,11 @@ def chosen(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Col
 
     Empty texts choose nothing. Raises QueryInvalid where none of the fields exists.
     """
-    wanted = _named(texts, columns)
+    names = ColumnNames(columns)
+    wanted = named(texts, names)
     if not wanted:
         return kept
-    found = _columns(wanted, columns)
+    found = _columns(wanted, names)
     if not found:
         detail = f"none of the chosen fields exists: {no_column(wanted[0], columns)}"
         raise QueryInvalid([ParameterProblem("field", detail)])
@@ -25,18 +26,18 @@ def chosen(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Col
 
 def missing(texts: Sequence[str], _: object, columns: Sequence[Column]) -> tuple[str, ...]:
     """The chosen fields that the dataset lacks."""
-    return tuple(name for name in _named(texts, columns) if not find_columns(name, columns))
+    names = ColumnNames(columns)
+    return tuple(name for name in named(texts, names) if not names.find(name))
 
 
 def left(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Column]) -> tuple[Column, ...]:
     """The columns that are kept without those named; raises QueryInvalid for unknown names, or none left."""
-    wanted = _named(texts, columns)
+    names = ColumnNames(columns)
+    wanted = named(texts, names)
     problems = [
-        ParameterProblem("exclude_field", no_column(name, columns))
-        for name in wanted
-        if not find_columns(name, columns)
+        ParameterProblem("exclude_field", no_column(name, columns)) for name in wanted if not names.find(name)
     ]
-    excluded = _columns(wanted, columns)
+    excluded = set(_columns(wanted, names))
     found = tuple(column for column in kept if column not in excluded)
     if not found:
         problems.append(ParameterProblem("exclude_field", "no column is left: exclude fewer fields"))
@@ -45,10 +46,6 @@ def left(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Colum
     return found
 
 
-def _named(texts: Sequence[str], columns: Sequence[Column]) -> list[str]:
-    return named(texts, {column.name for column in columns})
-
-
-def _columns(names: Sequence[str], columns: Sequence[Column]) -> tuple[Column, ...]:
+def _columns(wanted: Sequence[str], names: ColumnNames) -> tuple[Column, ...]:
     """The columns of these names in their order, once each."""
-    return tuple(dict.fromkeys(column for name in names for column in find_columns(name, columns)))
+    return tuple(dict.fromkeys(column for name in wanted for column in names.find(name)))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from application.errors import ParameterProblem, QueryInvalid
 from application.models import Column, Filter
 from application.query.hints import hint
-from application.query.names import find_columns
+from application.query.names import ColumnNames, NameProblem
 from application.query.operators import OPERATORS
 from application.query.planning_data import NAMED_FILTERS
 from application.query.teaching import lesson
@@ -22,15 +22,19 @@ def read_filters(
     ``parameters`` are the names that may have been meant by one that is no column.
     """
     # For each column and operator, the parameters as the client named them.
+    names = ColumnNames(columns)
     wanted: dict[tuple[Column, str], list[tuple[str, str]]] = {}
     problems: list[ParameterProblem] = []
     for name, text in pairs:
         if not text and name.replace("_", "-") in NAMED_FILTERS:
             continue
         try:
-            column, operator = _meant(name, columns, parameters)
-        except ValueError as problem:
+            column, operator = _meant(name, names)
+        except NameProblem as problem:
             problems.append(ParameterProblem(name, str(problem)))
+            continue
+        if column is None:
+            problems.append(ParameterProblem(name, _unknown(name, columns, parameters)))
             continue
         opposite = OPERATORS[operator].opposite if text == "false" else None
         sent = (name, "") if opposite else (name, text)
@@ -41,27 +45,31 @@ def read_filters(
     return tuple(sorted(filters, key=lambda item: (item.column.name, item.operator)))
 
 
-def _meant(name: str, columns: Sequence[Column], parameters: Collection[str]) -> tuple[Column, str]:
-    """The column and the operator that a parameter's name means; raises ValueError with a sentence.
+def _meant(name: str, names: ColumnNames) -> tuple[Column | None, str]:
+    """The column and the operator that a parameter's name means, None where no column has it.
 
     A column's very name goes before every shorthand, then comes `COLUMN__OP`, then another spelling.
+    Raises NameProblem where it may be more than one column.
     """
     base, mark, operator = name.rpartition(OPERATOR_MARK)
-    has_operator = bool(mark) and operator in OPERATORS
-    names = {column.name for column in columns}
     found: tuple[Column, ...] = ()
-    if has_operator and name not in names:
-        found = find_columns(base, columns)
+    if mark and operator in OPERATORS and name not in names:
+        found = names.find(base)
     if not found:
-        found, operator = find_columns(name, columns), DEFAULT_OPERATOR
-    if not found:
-        taught = lesson(name, columns) or hint(base if has_operator else name, [*names, *parameters], columns)
-        raise ValueError(f"{name!r} is neither a parameter nor a column of this dataset; {taught}")
+        found, operator = names.find(name), DEFAULT_OPERATOR
     if len(found) > 1:
-        raise ValueError(
+        raise NameProblem(
             f"{len(found)} columns are named {found[0].name!r}: no filter can say which is meant"
         )
-    return found[0], operator
+    return (found[0] if found else None), operator
+
+
+def _unknown(name: str, columns: Sequence[Column], parameters: Collection[str]) -> str:
+    """What to say of a parameter that is nothing here."""
+    base, _, operator = name.rpartition(OPERATOR_MARK)
+    known = [*dict.fromkeys(column.name for column in columns), *parameters]
+    meant = lesson(name, columns) or hint(base if operator in OPERATORS else name, known, columns)
+    return f"{name!r} is neither a parameter nor a column of this dataset; {meant}"
 
 
 def _filter(

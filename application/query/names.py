@@ -1,6 +1,6 @@
 """Which column a name means: the very name first, then hyphen and underscore for each other."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from application.models import Column
 from application.query.values import read_record
@@ -10,21 +10,34 @@ class NameProblem(ValueError):
     """A name that may mean more than one column; the message is a sentence."""
 
 
-def find_columns(name: str, columns: Sequence[Column]) -> tuple[Column, ...]:
-    """The columns of that very name, of which a file may have several; else that of another spelling.
+class ColumnNames:
+    """The columns of a dataset by their names; a name that several have means all of them."""
 
-    Empty where there is none. Raises NameProblem where the name may be a spelling of two.
-    """
-    if very := tuple(column for column in columns if column.name == name):
-        return very
-    alike = tuple(column for column in columns if _spelling(column.name) == _spelling(name))
-    if len({column.name for column in alike}) > 1:
-        names = " or ".join(repr(column.name) for column in alike)
-        raise NameProblem(f"{name!r} may be {names}: say which")
-    return alike
+    def __init__(self, columns: Iterable[Column]) -> None:
+        self._by_name: dict[str, tuple[Column, ...]] = {}
+        self._by_spelling: dict[str, tuple[Column, ...]] = {}
+        for column in columns:
+            for known, name in ((self._by_name, column.name), (self._by_spelling, _spelling(column.name))):
+                known[name] = (*known.get(name, ()), column)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def find(self, name: str) -> tuple[Column, ...]:
+        """The columns of that very name; else those of the one name that it is another spelling of.
+
+        Empty where there is none. Raises NameProblem where the name may be a spelling of two.
+        """
+        if found := self._by_name.get(name):
+            return found
+        alike = self._by_spelling.get(_spelling(name), ())
+        if len({column.name for column in alike}) > 1:
+            names = " or ".join(repr(column.name) for column in alike)
+            raise NameProblem(f"{name!r} may be {names}: say which")
+        return alike
 
 
-def named(texts: Sequence[str], names: Collection[str]) -> list[str]:
+def named(texts: Sequence[str], names: Container[str]) -> list[str]:
     """The names that texts choose, once each: a text is a name itself, else a CSV record of names.
 
     Empty texts choose nothing. Raises ValueError for what is no record.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from application.errors import ParameterProblem, QueryInvalid
 from application.models import Column, Order
 from application.query.hints import no_column
-from application.query.names import find_columns, named
+from application.query.names import ColumnNames, named
 from application.query.values import has_grammar
 
 DESCENDING = "-"
@@ -15,12 +15,12 @@ MOST_ROWS = (1 << 63) - 1
 
 def order(texts: Sequence[str], _: object, columns: Sequence[Column]) -> tuple[Order, ...]:
     """The columns to sort by, first the one that counts most; raises QueryInvalid for each that cannot be."""
-    names = {column.name for column in columns}
+    names = ColumnNames(columns)
     found: dict[str, Order] = {}
     problems: list[str] = []
-    for text in named(texts, names | {DESCENDING + name for name in names}):
+    for text in named(texts, _Shorthands(names)):
         try:
-            item = _order(text, columns)
+            item = _order(text, names, columns)
             # What comes later is sorted already.
             found.setdefault(item.column.engine_name, item)
         except ValueError as problem:
@@ -28,6 +28,16 @@ def order(texts: Sequence[str], _: object, columns: Sequence[Column]) -> tuple[O
     if problems:
         raise QueryInvalid([ParameterProblem("sort", problem) for problem in problems])
     return tuple(found.values())
+
+
+class _Shorthands:
+    """The names of columns, and each of them from its end."""
+
+    def __init__(self, names: ColumnNames) -> None:
+        self._names = names
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and (text in self._names or text.removeprefix(DESCENDING) in self._names)
 
 
 def count(texts: Sequence[str], *_: object) -> int:
@@ -38,18 +48,14 @@ def count(texts: Sequence[str], *_: object) -> int:
     return int(text)
 
 
-def _order(text: str, columns: Sequence[Column]) -> Order:
-    very = find_columns(text, columns)
-    down = find_columns(text.removeprefix(DESCENDING), columns) if text.startswith(DESCENDING) else ()
-    # Of a shorthand and a column of that very name, the name goes first; of two names, neither.
-    if very and down and very[0].name == text:
-        raise ValueError(
-            f"{text!r} may be column {text!r}, or column {down[0].name!r} from its end: "
-            "sort by another, or leave it out"
-        )
-    found, descending = (down, True) if down and not (very and very[0].name == text) else (very, False)
+def _order(text: str, names: ColumnNames, columns: Sequence[Column]) -> Order:
+    base = text.removeprefix(DESCENDING)
+    down = names.find(base) if base != text else ()
+    if down and text in names:
+        raise ValueError(f"{text!r} may be that column, or {base!r} from its end: sort by another column")
+    found = down or names.find(text)
     if not found:
-        raise ValueError(no_column(text.removeprefix(DESCENDING), columns))
+        raise ValueError(no_column(base, columns))
     column = found[0]
     if len(found) > 1:
         raise ValueError(f"{len(found)} columns are named {column.name!r}: no sort can say which is meant")
@@ -57,4 +63,4 @@ def _order(text: str, columns: Sequence[Column]) -> Order:
         raise ValueError(f"column {column.name!r} holds {column.field.type} values, which have no order")
     if not column.exact:
         raise ValueError(f"column {column.name!r} holds values finer than a sort can compare")
-    return Order(column, descending)
+    return Order(column, descending=bool(down))

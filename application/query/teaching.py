@@ -99,7 +99,7 @@ OPERATOR_WORDS: dict[str, str] = {
 }
 # PostgREST puts the operator before the value, Django and its kin after the name.
 BEFORE_VALUE = re.compile(r"(?P<name>[^=]+)=(not\.)?(?P<operator>[a-z]+)\.(?P<value>.*)", re.DOTALL)
-BRACKETS = re.compile(r"(?P<name>[^\[]+)\[(?P<operator>[a-z_]+)\]")
+BRACKETS = re.compile(r"(?P<name>[^\[]+)(?P<mark>\[)(?P<operator>[a-z_]+)\]")
 
 
 def lesson(asked: str, columns: Sequence[Column]) -> str | None:
@@ -109,11 +109,11 @@ def lesson(asked: str, columns: Sequence[Column]) -> str | None:
     before = BEFORE_VALUE.fullmatch(asked)
     if before and (ours := OPERATOR_WORDS.get(before["operator"])):
         return f"here it is {before['name']}__{ours}={before['value'][:60]}"
-    name, mark, operator = asked.rpartition("__")
-    if not mark and (brackets := BRACKETS.fullmatch(asked)):
-        name, operator = brackets["name"], brackets["operator"]
+    brackets = BRACKETS.fullmatch(asked)
+    name, _, operator = brackets.group("name", "mark", "operator") if brackets else asked.rpartition("__")
     ours = OPERATOR_WORDS.get(operator)
-    if name and ours and ours != operator and any(column.name == name for column in columns):
+    # Where ours is spelt alike, it is the column that is not there.
+    if ours and (brackets or ours != operator) and any(column.name == name for column in columns):
         return f"here it is {name}__{ours}"
     return None
 

@@ -56,7 +56,7 @@ TYPES: dict[str, tuple[pa.DataType, list[Any], list[str]]] = {
     "time": (pa.time64("us"), [dt.time(1, 2), dt.time(23, 59, 59, 999999)], ["01:02", "12:00"]),
     "timestamp": (
         pa.timestamp("us"),
-        [dt.datetime(1970, 1, 1), dt.datetime(2024, 2, 29, 13, 45)],
+        [dt.datetime.fromisoformat("1970-01-01"), dt.datetime.fromisoformat("2024-02-29T13:45")],
         ["1970-01-01", "2024-02-29T13:45"],
     ),
     "zoned": (
@@ -249,3 +249,97 @@ def test_a_dataset_without_an_end_has_no_period(tmp_path: Any) -> None:
         [problem] = server.get("/sample.csv?period=current").json()["errors"]
         assert problem["parameter"] == "period"
         assert "no column 'end-date'" in problem["detail"]
+
+
+FILTERS = [("text", "a"), ("text__in", "a,b"), ("text__in", "b,a"), ("int8__gte", "1"), ("int8__gte", "01")]
+PARAMETERS: list[tuple[str, str]] = [
+    *FILTERS,
+    ("sort", "row"),
+    ("sort", "-row"),
+    ("limit", "5"),
+    ("offset", "5"),
+    ("offset", "0"),
+    ("period", "current"),
+    ("period", "all"),
+    ("field", "row"),
+    ("field", "text"),
+    ("exclude_field", "text"),
+    ("quality", ""),
+    ("filename", "x"),
+]
+DIALECT: list[tuple[str, str]] = [
+    ("bom", "true"),
+    ("delimiter", ";"),
+    ("delimiter", ","),
+    ("preset", "excel"),
+]
+
+
+# The body of each ETag that an example has had, by format.
+SEEN: dict[str, dict[str, bytes]] = {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["csv", "json", "ndjson", "parquet"]),
+    st.lists(st.sampled_from(PARAMETERS), max_size=4, unique_by=str),
+    st.lists(st.sampled_from(DIALECT), max_size=1),
+)
+def test_answers_of_one_e_tag_are_alike_and_those_of_others_are_not(
+    typed: Served, extension: str, pairs: list[tuple[str, str]], dialect: list[tuple[str, str]]
+) -> None:
+    seen: dict[str, bytes] = SEEN.setdefault(extension, {})
+    for asked in (pairs, pairs[::-1], pairs * 2):
+        more = dialect if extension == "csv" else []
+        response = typed.get(f"/typed.{extension}", params=[*asked, *more])
+        if response.status_code == 422:
+            return  # a limit and another, or a field that is excluded
+        assert response.status_code == 200, response.text
+        if "etag" in response.headers:
+            assert seen.setdefault(response.headers["etag"], response.content) == response.content
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("text=a&int8__gte=1", "int8__gte=01&text=a&text=a"),
+        ("offset=0", ""),
+        ("period=all", ""),
+        ("quality=&organisation_entity=", ""),
+        ("filename=x", ""),
+        ("sort=row&sort=row", "sort=row"),
+        ("sort=row,text", "sort=row&sort=text"),
+        ("sort=row&sort=-row", "sort=row"),
+        ("text__in=b,a", 'text__in="a",b'),
+        ("field=row,text", "field=row&field=text"),
+        ("text_date=2024", "text-date=2024"),
+        ("text__isnull=false", "text__notnull=true"),
+    ],
+)
+def test_spellings_of_one_query_have_one_e_tag(one: str, other: str, typed: Served) -> None:
+    tags = [typed.client.head(f"/typed.csv?{query}") for query in (one, other)]
+    assert [response.status_code for response in tags] == [200, 200]
+    assert len({response.headers["etag"] for response in tags}) == 1
+
+
+def test_different_queries_have_different_e_tags(typed: Served) -> None:
+    queries = ["", "limit=1", "limit=0", "offset=1", "limit=1&offset=1", "sort=row", "sort=-row", "sort=text"]
+    queries += [
+        "sort=text,row",
+        "period=current",
+        "period=historical",
+        "bom=true",
+        "delimiter=;",
+        "safe=true",
+    ]
+    queries += ["header=false", "line_end=crlf", "text=a", "text__not=a", "text__in=a", "text__contains=a"]
+    queries += [
+        "text__startswith=a",
+        "text__iexact=a",
+        "text__gt=a",
+        "text__gte=a",
+        "text__isnull",
+        "field=text",
+    ]
+    tags = [typed.client.head(f"/typed.csv?{query}").headers["etag"] for query in queries]
+    assert len({*tags}) == len(queries)

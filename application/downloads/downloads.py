@@ -101,14 +101,19 @@ class Downloads:
         """
         chosen = find_format(request.extension)
         with span("plan", download_dataset=request.name, download_format=request.extension):
-            dataset = await self._find(request.name, fresh)
+            dataset = await self.find(request.name, fresh=fresh)
             return await asyncio.to_thread(self._fit, request, dataset, chosen)
 
     def _fit(self, request: Request, dataset: Dataset, chosen: Format) -> Plan:
         self._checks.begin(dataset)
         return make_plan(request, dataset, chosen, self._now(), self._carriage)
 
-    async def _find(self, name: str, fresh: bool) -> Dataset:
+    async def find(self, name: str, *, fresh: bool = False) -> Dataset:
+        """The dataset of that name, in a task, which shares its look with all who ask for it.
+
+        Raises DatasetNotFound, DatasetInvalid and StorageUnavailable, and StorageStalled after
+        ``plan_seconds``. The look goes on, for who asks again.
+        """
         known = self._catalogue.known(name)
         if known and not fresh:
             return known

@@ -9,6 +9,7 @@ import pyarrow as pa
 from application.models import Column
 from application.query.dates import after_text, first_text, span
 from application.query.readers import first_day, last_day, no_value, own_value, own_values
+from application.query.schemas import Schema, bound_schema, presence_schema, record_schema, value_schema
 from application.query.values import ValueProblem, has_grammar, is_ordered, is_text, value_type
 
 # What several values mean together, in SQL.
@@ -39,7 +40,8 @@ class Operator:
     which a negation has, are ANDed. ``whole`` says that values are whole ones of the column, so that a
     vocabulary holds for them. ``text_dates`` is for a value that is an ISO date, where the column holds
     text. ``nan`` says that it chooses NaN, which comes after all numbers and equals none, whatever the
-    value. ``opposite`` is the operator that the value `false` stands for.
+    value. ``opposite`` is the operator that the value `false` stands for. ``schema`` is that of a text on a
+    type that it applies to.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Operator:
     text_dates: TextDates | None = None
     nan: bool = False
     opposite: str | None = None
+    schema: Callable[[pa.DataType], Schema] = value_schema
 
     def __post_init__(self) -> None:
         # A row whose SQL and values do not fit each other would fail on every dataset.
@@ -143,6 +146,7 @@ OPERATORS: dict[str, Operator] = {
             _compares(">"),
             is_ordered,
             last_day,
+            schema=bound_schema,
             text_dates=TextDates(after_text, _compares(">=")),
             nan=True,
         ),
@@ -152,6 +156,7 @@ OPERATORS: dict[str, Operator] = {
             _compares(">="),
             is_ordered,
             first_day,
+            schema=bound_schema,
             text_dates=TextDates(first_text, _compares(">=")),
             nan=True,
         ),
@@ -161,6 +166,7 @@ OPERATORS: dict[str, Operator] = {
             _compares("<"),
             is_ordered,
             first_day,
+            schema=bound_schema,
             text_dates=TextDates(first_text, _not_blank_and("<")),
         ),
         Operator(
@@ -169,9 +175,10 @@ OPERATORS: dict[str, Operator] = {
             _compares("<="),
             is_ordered,
             last_day,
+            schema=bound_schema,
             text_dates=TextDates(after_text, _not_blank_and("<")),
         ),
-        Operator("in", "is one of", _is_in, read=own_values, takes=None, whole=True),
+        Operator("in", "is one of", _is_in, read=own_values, takes=None, whole=True, schema=record_schema),
         Operator(
             "notin",
             "is none of",
@@ -179,6 +186,7 @@ OPERATORS: dict[str, Operator] = {
             read=own_values,
             takes=None,
             repeats="none of",
+            schema=record_schema,
             whole=True,
             nan=True,
         ),
@@ -220,6 +228,7 @@ OPERATORS: dict[str, Operator] = {
             no_value,
             0,
             opposite="notnull",
+            schema=presence_schema,
         ),
         Operator(
             "notnull",
@@ -229,6 +238,7 @@ OPERATORS: dict[str, Operator] = {
             no_value,
             0,
             opposite="isnull",
+            schema=presence_schema,
         ),
         Operator(
             "isblank",
@@ -238,6 +248,7 @@ OPERATORS: dict[str, Operator] = {
             no_value,
             0,
             opposite="notblank",
+            schema=presence_schema,
         ),
         Operator(
             "notblank",
@@ -247,6 +258,7 @@ OPERATORS: dict[str, Operator] = {
             no_value,
             0,
             opposite="isblank",
+            schema=presence_schema,
         ),
     )
 }

@@ -6,14 +6,19 @@ from typing import Any
 
 from application.errors import ParameterProblem, QueryInvalid
 from application.models import Column, Dialect, Query
-from application.query.dialect import delimiter, line_end, preset, truth
+from application.query.dialect import DELIMITERS, LINE_ENDS, PRESETS, delimiter, line_end, preset, truth
 from application.query.fields import chosen, left, missing
-from application.query.filename import filename
+from application.query.filename import LONGEST_NAME, NAME, filename
 from application.query.filters import read_filters
-from application.query.order import count, order
-from application.query.period import period
+from application.query.order import MOST_ROWS, count, order
+from application.query.period import PERIODS, period
+from application.query.schemas import Schema, columns_schema, constant, order_schema
 
 Reader = Callable[[Sequence[str], Any, Sequence[Column]], Any]
+
+ANY_TEXT = constant({"type": "string"})
+ROWS = constant({"type": "integer", "minimum": 0, "maximum": MOST_ROWS})
+TRUTH = constant({"type": "boolean"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +39,20 @@ class Parameter:
 
     ``into`` has a reader for each part that it decides, a field of Query or of ParsedQuery. A reader gets
     the texts in the order they were sent, the part as the rows above left it, and the dataset's columns;
-    it returns the part, or raises QueryInvalid, or ValueError with what is wrong.
+    it returns the part, or raises QueryInvalid, or ValueError with what is wrong. ``schema`` is that of
+    its texts on a dataset of these columns, or on any for none.
     """
 
     name: str
     words: str
     into: Mapping[str, Reader]
     repeatable: bool = False
+    schema: Callable[[Sequence[Column]], Schema] = ANY_TEXT
+
+    @property
+    def is_of_text(self) -> bool:
+        """True for what says how delimited text is written."""
+        return "dialect" in self.into
 
 
 PARAMETERS: dict[str, Parameter] = {
@@ -51,37 +63,73 @@ PARAMETERS: dict[str, Parameter] = {
             "keep only these columns, in this order",
             {"columns": chosen, "missing": missing},
             repeatable=True,
+            schema=columns_schema,
         ),
-        Parameter("exclude_field", "all columns but these", {"columns": left}, repeatable=True),
+        Parameter(
+            "exclude_field",
+            "all columns but these",
+            {"columns": left},
+            repeatable=True,
+            schema=columns_schema,
+        ),
         Parameter(
             "sort",
             "rows by this column, or from its end with -; those without a value come last",
             {"order": order},
             repeatable=True,
+            schema=order_schema,
         ),
-        Parameter("limit", "at most so many rows; 0 for the header alone", {"limit": count}),
-        Parameter("offset", "without so many rows at the start", {"offset": count}),
+        Parameter("limit", "at most so many rows; 0 for the header alone", {"limit": count}, schema=ROWS),
+        Parameter("offset", "without so many rows at the start", {"offset": count}, schema=ROWS),
         Parameter(
             "period",
             "rows by their end-date: current, historical or all",
             {"period": period},
             repeatable=True,
+            schema=constant({"type": "array", "items": {"type": "string", "enum": list(PERIODS)}}),
         ),
         Parameter(
-            "preset", "what a program expects: excel is bom=true and line_end=crlf", {"dialect": preset}
+            "preset",
+            "what a program expects: excel is bom=true and line_end=crlf",
+            {"dialect": preset},
+            schema=constant({"type": "string", "enum": list(PRESETS)}),
         ),
         Parameter(
-            "bom", "begin with a byte order mark, by which Excel knows UTF-8", {"dialect": truth("bom")}
+            "bom",
+            "begin with a byte order mark, by which Excel knows UTF-8",
+            {"dialect": truth("bom")},
+            schema=TRUTH,
         ),
-        Parameter("delimiter", "the character between cells", {"dialect": delimiter}),
-        Parameter("header", "begin with the names of the columns", {"dialect": truth("header")}),
-        Parameter("line_end", "what ends a line: lf or crlf", {"dialect": line_end}),
+        Parameter(
+            "delimiter",
+            "the character between cells",
+            {"dialect": delimiter},
+            schema=constant({"type": "string", "enum": sorted(DELIMITERS)}),
+        ),
+        Parameter(
+            "header",
+            "begin with the names of the columns",
+            {"dialect": truth("header")},
+            schema=TRUTH,
+        ),
+        Parameter(
+            "line_end",
+            "what ends a line: lf or crlf",
+            {"dialect": line_end},
+            schema=constant({"type": "string", "enum": list(LINE_ENDS)}),
+        ),
         Parameter(
             "safe",
             "begin text that a spreadsheet would take for a formula with an apostrophe",
             {"dialect": truth("safe")},
+            schema=TRUTH,
         ),
-        Parameter("filename", "the name to save it under", {"filename": filename}),
+        Parameter(
+            "filename",
+            "the name to save it under",
+            {"filename": filename},
+            schema=constant({"type": "string", "pattern": f"^{NAME.pattern}$", "maxLength": LONGEST_NAME}),
+        ),
     )
 }
 
@@ -134,7 +182,7 @@ def _read(
     if len(set(texts)) > 1 and not row.repeatable:
         problem = ParameterProblem(row.name, f"there is more than one {row.name!r}: say it once")
         raise QueryInvalid([problem])
-    if "dialect" in row.into and parts["dialect"] is None:
+    if row.is_of_text and parts["dialect"] is None:
         detail = f"{row.name!r} is for delimited text, such as csv: leave it out here"
         raise QueryInvalid([ParameterProblem(row.name, detail)])
     try:

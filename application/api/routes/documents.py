@@ -1,33 +1,94 @@
-"""The API's own description and its pages, in development only."""
+"""The API's own description and its pages, in development only; a dataset's description, always."""
 
+import asyncio
+from importlib.resources import files
 from typing import Any
 
 from fastapi import APIRouter, Depends
-from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from application.api.dependencies import development_only
-from application.api.routes.health import SERVICE
-from application.client.contract import OPENAPI
+from application.api.dependencies import CurrentService, development_only
+from application.api.openapi.document import dataset_document, service_document
+from application.api.state import settings_of
+from application.client.contract import DATASET_DOCUMENT, OPENAPI
 
-router = APIRouter(dependencies=[Depends(development_only)], include_in_schema=False)
+router = APIRouter(include_in_schema=False)
+in_development = [Depends(development_only)]
+
+FOLDER = files("application.api") / "assets"
+# Made by scripts/vendor.sh, but for the few lines that open Swagger UI.
+ASSETS = {
+    "swagger-ui.css": "text/css",
+    "swagger-ui-bundle.js": "text/javascript",
+    "redoc.standalone.js": "text/javascript",
+    "docs.js": "text/javascript",
+}
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>download-lambda: the API</title>
+<link rel="icon" href="data:,">
+{head}
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+SWAGGER = PAGE.format(
+    head='<link rel="stylesheet" href="/assets/swagger-ui.css">',
+    body=(
+        '<div id="swagger-ui" data-document="/openapi.json"></div>\n'
+        '<script src="/assets/swagger-ui-bundle.js"></script>\n'
+        '<script src="/assets/docs.js"></script>'
+    ),
+)
+REDOC = PAGE.format(
+    head="",
+    body='<redoc spec-url="/openapi.json"></redoc>\n<script src="/assets/redoc.standalone.js"></script>',
+)
 
 
-@router.get(OPENAPI)
+@router.get(OPENAPI, dependencies=in_development)
 async def openapi(request: Request) -> JSONResponse:
     """The OpenAPI document."""
-    document: dict[str, Any] = request.app.openapi()
-    return JSONResponse(document)
+    return JSONResponse(service_document(has_keys=_has_keys(request)))
 
 
-@router.get("/docs")
+@router.get("/docs", dependencies=in_development)
 async def docs() -> HTMLResponse:
     """The API, to try."""
-    return get_swagger_ui_html(openapi_url=OPENAPI, title=SERVICE)
+    return HTMLResponse(SWAGGER)
 
 
-@router.get("/redoc")
+@router.get("/redoc", dependencies=in_development)
 async def redoc() -> HTMLResponse:
     """The API, to read."""
-    return get_redoc_html(openapi_url=OPENAPI, title=SERVICE)
+    return HTMLResponse(REDOC)
+
+
+@router.get("/assets/{name}", dependencies=in_development)
+async def asset(name: str) -> Response:
+    """A file of the two pages."""
+    if name not in ASSETS:
+        raise HTTPException(404)
+    body = await asyncio.to_thread((FOLDER / name).read_bytes)
+    return Response(body, media_type=ASSETS[name])
+
+
+@router.head(DATASET_DOCUMENT)
+@router.get(DATASET_DOCUMENT)
+async def dataset_openapi(request: Request, current: CurrentService, dataset: str) -> JSONResponse:
+    """The OpenAPI document of one dataset, with its own columns."""
+    found = await current.downloads.find(dataset)
+    document: dict[str, Any] = dataset_document(found, has_keys=_has_keys(request))
+    max_age = current.settings.cache_max_age
+    return JSONResponse(document, headers={"Cache-Control": f"public, max-age={max_age}"})
+
+
+def _has_keys(request: Request) -> bool:
+    return bool(settings_of(request.scope).api_key)

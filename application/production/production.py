@@ -40,6 +40,9 @@ class Job(Protocol):
     def memory(self) -> int:
         """Bytes it may need while it runs."""
 
+    def effort(self) -> float:
+        """Seconds of work so far that no bytes show, where there is much before the first; else 0."""
+
     def run(self, tape: Tape) -> None:
         """Write everything; raise when that cannot be done."""
 
@@ -138,7 +141,7 @@ class Production:
         job, tape = self._job, self.tape
         self._slots.enter(job.owner, job.memory, lambda: job.cancellation.is_set)
         try:
-            with span("produce"), watched(tape, self.stop, self._patience):
+            with span("produce"), watched(tape, self.stop, self._patience, job.effort):
                 job.run(tape)
         finally:
             self._slots.leave(job.owner, job.memory)

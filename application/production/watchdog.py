@@ -30,27 +30,33 @@ class Written(Protocol):
         """True while the producer waits for a slow reader."""
 
 
+# So much of a moment has to be spent at work for it to count as work.
+BUSY_SHARE = 0.1
+
+
 class Watch:
     """Says when patience is over, from looks at what is written; ``now`` is the first moment, in seconds.
 
-    What a producer waits for a slow reader counts for neither limit.
+    What a producer waits for a slow reader counts for neither limit. Who has much to do before the first
+    byte shows its ``effort``, in seconds spent so far, and is not taken for one that waits for storage.
     """
 
     def __init__(self, patience: Patience, now: float) -> None:
         self._patience = patience
         self._last = now
         self._size = -1
-        self._silent = self._worked = 0.0
+        self._silent = self._worked = self._effort = 0.0
 
-    def look(self, now: float, tape: Written) -> DownloadError | None:
+    def look(self, now: float, tape: Written, effort: float = 0.0) -> DownloadError | None:
         """The failure to stop the production with, or None while there is patience."""
         passed, self._last = now - self._last, now
         if tape.blocked:
             self._silent = 0.0
             return None
         self._worked += passed
-        self._silent = self._silent + passed if tape.size == self._size else 0.0
-        self._size = tape.size
+        is_busy = tape.size != self._size or effort - self._effort > BUSY_SHARE * passed
+        self._silent = 0.0 if is_busy else self._silent + passed
+        self._size, self._effort = tape.size, effort
         if self._silent > self._patience.stall_seconds:
             return StorageStalled("The dataset's storage gave nothing for too long.")
         if self._worked > self._patience.most_seconds:
@@ -62,7 +68,12 @@ class Watch:
 
 
 @contextmanager
-def watched(tape: Written, stop: Callable[[DownloadError], None], patience: Patience) -> Iterator[None]:
+def watched(
+    tape: Written,
+    stop: Callable[[DownloadError], None],
+    patience: Patience,
+    effort: Callable[[], float] = lambda: 0.0,
+) -> Iterator[None]:
     """While a producer writes this tape, stop it with a failure if it stalls or takes too long."""
     over = threading.Event()
     pause = min(patience.stall_seconds / 4, patience.most_seconds / 4, 1.0)
@@ -70,7 +81,7 @@ def watched(tape: Written, stop: Callable[[DownloadError], None], patience: Pati
 
     def run() -> None:
         while not over.wait(pause):
-            if failure := watch.look(time.monotonic(), tape):
+            if failure := watch.look(time.monotonic(), tape, effort()):
                 stop(failure)
                 return
 

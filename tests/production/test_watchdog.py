@@ -42,3 +42,13 @@ def test_waiting_for_a_slow_reader_counts_for_neither_limit(patience: Patience) 
     assert all(watch.look(moment, tape) is None for moment in range(1, 500))
     tape.blocked = False
     assert watch.look(501, tape) is None
+
+
+def test_work_before_the_first_byte_is_no_silence_but_waiting_is() -> None:
+    watch, tape = Watch(Patience(stall_seconds=10, most_seconds=1000), 0), Bytes()
+    for moment in range(1, 100):
+        assert watch.look(moment, tape, effort=moment * 0.9) is None
+    spent = 99 * 0.9
+    for moment in range(100, 110):
+        assert watch.look(moment, tape, effort=spent) is None
+    assert isinstance(watch.look(110.1, tape, effort=spent), StorageStalled)

@@ -214,8 +214,8 @@ class Query:
 
     @property
     def is_by_row(self) -> bool:
-        """True when each row is chosen by itself: what some parts give does not depend on the others."""
-        return self == type(self)(self.columns, self.filters)
+        """True when rows are looked at one by one, in the file's order: those of some parts by themselves."""
+        return not self.order
 
     @property
     def columns_read(self) -> tuple[Column, ...]:

@@ -14,6 +14,7 @@ from application.formats.base import release
 from application.formats.compression import CODINGS, IDENTITY
 from application.models import Column, Dataset, Query
 from application.query.parameters import parse
+from application.query.sql import PLACES
 
 # A result that may be small is made before its headers go out, up to this many bytes or seconds.
 SMALL_BYTES = 4 << 20
@@ -96,7 +97,6 @@ class Plan:
         return f"You can {', '.join(ways[:-1])}, or {ways[-1]}."
 
 
-
 def make_plan(
     request: Request, dataset: Dataset, chosen: Format, now: datetime, carriage: Carriage = Carriage()
 ) -> Plan:
@@ -158,6 +158,10 @@ def find_format(extension: str) -> Format:
 def _check_columns(dataset: Dataset, query: Query, chosen: Format) -> None:
     """Refuse by name what cannot be written exactly, before anything runs."""
     can_read_again = is_numbered(dataset)
+    if query.order and not can_read_again:
+        raise ColumnUnsupported(
+            f"A column named as row numbers are, {' or '.join(PLACES)}, keeps this dataset from being sorted."
+        )
     for column in query.columns:
         kind = column.field.type
         if column.traits.refusal:

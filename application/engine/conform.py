@@ -1,6 +1,6 @@
 """What the engine gives back as the file's own Arrow types, exactly or not at all."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -91,6 +91,22 @@ def in_microseconds(kind: pa.DataType) -> pa.DataType:
 
 def _of_microseconds(field: pa.Field) -> pa.Field:
     return field.with_type(in_microseconds(field.type))
+
+
+def sliced(batches: Iterable[pa.RecordBatch], offset: int, limit: int | None) -> Iterator[pa.RecordBatch]:
+    """The rows from the one numbered ``offset`` on, at most ``limit``; asks for no batch beyond them."""
+    left = limit
+    if left == 0:
+        return
+    for batch in batches:
+        rows = batch.slice(offset, left)
+        offset = max(0, offset - batch.num_rows)
+        if rows.num_rows:
+            yield rows
+        if left is not None:
+            left -= rows.num_rows
+            if left == 0:
+                return
 
 
 def bounded(batch: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:

@@ -13,11 +13,13 @@ import pyarrow.compute as pc
 from application.engine.conform import cast, in_microseconds
 from application.engine.ranges import SecondReader
 from application.engine.variants import has_finer_instants
-from application.errors import ColumnUnsupported, DatasetInvalid
+from application.errors import ColumnUnsupported, DatasetInvalid, ResultTooLarge
 from application.models import Column, Dataset
 from application.storage.base import Storage
 
 NANOSECONDS = 1000
+# Bytes of the values that are held for rows in another order than the file's.
+MOST_GATHERED = 256 << 20
 NEITHER = "Column {0!r} has values that two readers do not agree on; leave it out with exclude_field={0}."
 DAMAGED = "Column {0!r} is damaged and cannot be read; leave it out with exclude_field={0}."
 
@@ -39,10 +41,12 @@ class ExactColumns:
         self._batches: Iterator[list[pa.Array]] = iter(())
         self._window: list[pa.Array] = []
         self._start = self._end = 0
+        self._gathered: list[pa.Array] = []
+        self._given = 0
 
     def close(self) -> None:
         """Let go of the part that is open."""
-        self._window, self._batches = [], iter(())
+        self._window, self._batches, self._gathered = [], iter(()), []
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -65,7 +69,41 @@ class ExactColumns:
         names = [batch.schema.field(index).name for index in range(len(columns))]
         return pa.RecordBatch.from_arrays(columns, names=names)
 
+    def gather(self, places: pa.Table) -> None:
+        """Read the values of these rows, by part and row number, now; ``replace`` then is given them in turn.
+
+        For rows in another order than the file's, of which each would be looked for by itself. Raises
+        ResultTooLarge where they are too many to hold.
+        """
+        # The file's order, in which a window moves on and on.
+        order = pc.sort_indices(places, [(name, "ascending") for name in places.column_names])
+        pieces: list[list[pa.Array]] = [[] for _ in self._columns]
+        size = 0
+        for start in range(0, len(order), self._rows):
+            parts, rows = places.take(order.slice(start, self._rows)).columns
+            for piece, values in zip(pieces, self._take(parts.to_pylist(), rows.to_pylist()), strict=True):
+                piece.append(values)
+                size += values.nbytes
+            if size > MOST_GATHERED:
+                names = ", ".join(self._names)
+                raise ResultTooLarge(
+                    f"Too many rows to sort beside columns that are read twice ({names}): ask for fewer with "
+                    f"limit=N, or leave them out with exclude_field={self._names[0]}."
+                )
+        if len(order):
+            back = pc.sort_indices(order)
+            try:
+                self._gathered = [pa.concat_arrays(piece).take(back) for piece in pieces]
+            except pa.ArrowNotImplementedError as error:
+                raise ColumnUnsupported(
+                    "Rows cannot be sorted beside columns that are stored in views "
+                    f"({', '.join(self._names)}); leave them out with exclude_field={self._names[0]}."
+                ) from error
+
     def _take(self, parts: list[int], rows: list[int]) -> list[pa.Array]:
+        if self._gathered:
+            start, self._given = self._given, self._given + len(rows)
+            return [values.slice(start, len(rows)) for values in self._gathered]
         pieces: list[list[pa.Array]] = [[] for _ in self._columns]
         start = 0
         while start < len(rows):

@@ -75,9 +75,14 @@ def relation(access: EngineAccess, columns: Sequence[Column], run: Run, *, place
 
 
 def relation_of_all(access: EngineAccess, columns: Sequence[Column], runs: Sequence[Run]) -> str:
-    """SQL of all runs' rows, one run after the other, for a query that needs all rows to answer."""
-    alone = [relation(access, columns, run, places=False) for run in runs]
-    return f"({' UNION ALL '.join(f'SELECT {_names(columns)} FROM {sql}' for sql in alone)})"
+    """SQL of all runs' rows, one run after the other, with places, for a query that needs all to answer."""
+    part, row = PLACES
+    alone, first = [], 0
+    for run in runs:
+        sql = relation(access, columns, run, places=True)
+        alone.append(f"SELECT {_names(columns)}, {part} + {first} AS {part}, {row} FROM {sql}")
+        first += len(run.parts)
+    return f"({' UNION ALL '.join(alone)})"
 
 
 def scan_of(access: EngineAccess, paths: Sequence[str]) -> str:

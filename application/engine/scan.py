@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from application.engine.cancellation import Cancellation
 from application.engine.columns import as_wkt, changed, describe, unread
-from application.engine.conform import Disagreement, bounded, conform, output_schema
+from application.engine.conform import Disagreement, bounded, conform, output_schema, sliced
 from application.engine.database import FATAL, Database, Unexplained
 from application.engine.exact import ExactColumns
 from application.engine.faults import Faults
@@ -107,6 +107,19 @@ class Engine:
         """
         if parts is not None:
             dataset = replace(dataset, parts=tuple(parts))
+        if query.order or (query.limit is None and not query.offset):
+            yield from self._counted(dataset, query, cancellation)
+            return
+        # Of rows in the file's order each part gives the first ones, and here is the end.
+        most = None if query.limit is None else query.offset + query.limit
+        ahead = replace(query, limit=most, offset=0)
+        with closing(self._counted(dataset, ahead, cancellation)) as batches:
+            yield from sliced(batches, query.offset, query.limit)
+
+    def _counted(
+        self, dataset: Dataset, query: Query, cancellation: Cancellation
+    ) -> Generator[pa.RecordBatch]:
+        """The rows of a query, perhaps more than its limit; all that there are, where all are asked for."""
         count = 0
         with self._journal.entry(dataset.objects, has_rows=True), self.database.query():
             others = self._faults.read_by_others(dataset)
@@ -192,6 +205,8 @@ class Engine:
             cancellation.attached(cursor),
             closing(ExactColumns(self._storage, whole, list(inexact.values()), rows)) as exact,
         ):
+            if again and query.order:
+                exact.gather(self._places(cursor, query, runs))
             for batch in self._scan(cursor, dataset, query, runs, bool(again)):
                 found = exact.replace(batch, again) if again else batch
                 yield from bounded(conform(found, schema), BATCH_BYTES)
@@ -212,12 +227,20 @@ class Engine:
             yield from _by_windows(cursor, source, replace(dataset, extents=extents), query, places)
             return
         if len(runs) == 1:
-            source_sql = relation(access, query.columns_read, run=runs[0], places=places)
+            has_places = places or bool(query.order)
+            source_sql = relation(access, query.columns_read, run=runs[0], places=has_places)
         else:
             source_sql = relation_of_all(access, query.columns_read, runs)
         sql, values = to_sql(query, source_sql, places=places)
         rows = VECTOR_ROWS * vectors_at_once(dataset, query, BATCH_BYTES)
         yield from cursor.execute(sql, values).to_arrow_reader(rows)
+
+    def _places(self, cursor: duckdb.DuckDBPyConnection, query: Query, runs: Sequence[Run]) -> pa.Table:
+        """Part and number of each of a query's rows, in their order."""
+        access = self._storage.engine_access()
+        bare = replace(query, columns=())
+        sql, values = to_sql(bare, relation(access, bare.columns_read, run=runs[0], places=True), places=True)
+        return cursor.execute(sql, values).to_arrow_table()
 
     def check(self) -> None:
         """Answer one trivial query, or raise EngineFailed."""
@@ -245,6 +268,7 @@ def _by_windows(
 
     ``source`` gives the SQL of what columns are read from.
     """
+    query = replace(query, limit=None)
     bunches = bands(query.columns, dataset.extents)
     for window in windows(dataset.extents, VECTOR_ROWS * vectors_at_once(dataset, query, WINDOW_BYTES)):
         columns: list[pa.ChunkedArray] = []

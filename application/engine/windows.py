@@ -34,9 +34,8 @@ def is_numbered(dataset: Dataset) -> bool:
 
 def is_cut(dataset: Dataset, query: Query) -> bool:
     """True where a query has too many columns for one scan, and asks for nothing that windows change."""
-    asks_for_order = query != Query(query.columns, query.filters)
     is_wide = dataset.extents.leaf_count(query.columns) > MOST_LEAVES
-    return is_wide and not asks_for_order and is_numbered(dataset)
+    return is_wide and query.is_by_row and is_numbered(dataset)
 
 
 def windows(extents: Extents, rows: int) -> Iterator[Window]:

@@ -50,7 +50,10 @@ def upgrade(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callabl
 
 def dataset(rows: int = 10, row_bytes: int = 100) -> Dataset:
     fields = (pa.field("n", pa.int64()), pa.field("t", pa.string()))
-    columns = tuple(Column(field.name, field.name, "", field) for field in fields)
+    columns = tuple(
+        Column(field.name, field.name, kind, field)
+        for field, kind in zip(fields, ("BIGINT", "VARCHAR"), strict=True)
+    )
     part = ObjectMeta("trees.parquet", 500, NOW, "tag", "tag")
     return Dataset("trees", (part,), columns, {}, rows, row_bytes, "version", NOW, is_folder=False)
 

@@ -9,6 +9,8 @@ DownloadError
 ├── QueryInvalid              parameters that do not fit the dataset, one entry each
 ├── ColumnUnsupported         a column cannot be written exactly in the format asked for
 ├── CodingUnacceptable        the client refuses every coding we have
+├── FormUnsupported           parameters come in a body of another type than a form's
+├── FormTooLarge              a form is larger than one may be
 ├── PreconditionFailed        the client asked for another version than there is
 ├── RangeNotSatisfiable       no byte of the range exists
 ├── StorageUnavailable        the bucket or folder does not answer
@@ -85,8 +87,16 @@ class CodingUnacceptable(DownloadError):
     """The client's Accept-Encoding refuses every coding there is."""
 
 
+class FormUnsupported(DownloadError):
+    """Parameters come in a body that is no form."""
+
+
+class FormTooLarge(DownloadError):
+    """A form is larger than one may be."""
+
+
 class PreconditionFailed(DownloadError):
-    """The data is no longer the version that If-Match or If-Unmodified-Since names."""
+    """The data is another version than the client asks for, or the one that it refuses."""
 
 
 class RangeNotSatisfiable(DownloadError):

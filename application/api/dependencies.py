@@ -1,6 +1,7 @@
 """One parameter of a handler, one parsed value."""
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qsl
 
@@ -8,6 +9,7 @@ from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from application.api.forms import METHODS, MOST_BYTES, read_form
 from application.api.negotiation import choose_coding
 from application.api.state import settings_of
 from application.client.contract import ALIAS, OPENAPI
@@ -54,26 +56,26 @@ def development_only(request: Request) -> None:
         raise HTTPException(404, f"A dataset of that name is at {ALIAS}{path}." if path == OPENAPI else None)
 
 
+SentForm = Annotated[bytes, Depends(read_form)]
+
+
 def parameters(request: Request) -> tuple[tuple[str, str], ...]:
     """The query string as text, all parameters kept; raises QueryInvalid where it is no UTF-8."""
+    return _pairs(request.scope["query_string"], "query string", MOST_PARAMETERS)
+
+
+def _pairs(text: bytes, place: str, most: int) -> tuple[tuple[str, str], ...]:
     try:
-        pairs = parse_qsl(
-            request.scope["query_string"].decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=MOST_PARAMETERS,
-        )
+        pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=most)
     except UnicodeDecodeError:
-        raise QueryInvalid([ParameterProblem("", "the query string is not percent-encoded UTF-8")]) from None
+        raise QueryInvalid([ParameterProblem("", f"the {place} is not percent-encoded UTF-8")]) from None
     except ValueError:
-        raise QueryInvalid(
-            [ParameterProblem("", f"there are more than {MOST_PARAMETERS} parameters")]
-        ) from None
+        raise QueryInvalid([ParameterProblem("", f"there are more than {most} parameters")]) from None
     return tuple(pairs)
 
 
-def download_request(request: Request, dataset: str, extension: str) -> "DownloadRequest":
-    """Path and query string as text; the coding by Accept-Encoding.
+def download_request(request: Request, form: SentForm, dataset: str, extension: str) -> "DownloadRequest":
+    """Path, query string and form as text; the coding by Accept-Encoding.
 
     Raises QueryInvalid and CodingUnacceptable.
     """
@@ -88,7 +90,9 @@ def download_request(request: Request, dataset: str, extension: str) -> "Downloa
     in_parts = "range" in request.headers and not any(name in request.headers for name in NAMING)
     offered = CODINGS if settings_of(request.scope).has_codings else ()
     coding = choose_coding(request.headers.get("accept-encoding"), offered, in_parts=in_parts)
-    return DownloadRequest(dataset, extension, parameters(request), coding)
+    # A form is bounded by its bytes.
+    pairs = parameters(request) + _pairs(form, "form", MOST_BYTES)
+    return DownloadRequest(dataset, extension, pairs, coding)
 
 
 def lambda_deadline(request: Request) -> float | None:
@@ -116,7 +120,11 @@ def conditions(request: Request) -> "Conditions":
     """What the client makes its request depend on, from all field lines of each name."""
     from application.downloads.conditions import Conditions
 
-    return Conditions.parse(request.headers.getlist)
+    found = Conditions.parse(request.headers.getlist)
+    if request.method in METHODS:
+        found = replace(found, range=None)
+    # By RFC 9110 only who reads has a version already; for POST that is a precondition.
+    return replace(found, if_modified_since=None, is_reading=False) if request.method == "POST" else found
 
 
 RequestedConditions = Annotated["Conditions", Depends(conditions)]

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from application import errors
-from application.client.contract import MAKING, PENDING
+from application.client.contract import FORM, MAKING, PENDING
 from application.telemetry import logger
 from application.telemetry.facts import facts_of
 
@@ -47,6 +47,13 @@ PROBLEMS: dict[type[errors.DownloadError], Problem] = {
     errors.QueryInvalid: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "query-invalid"),
     errors.ColumnUnsupported: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "column-unsupported"),
     errors.CodingUnacceptable: Problem(HTTPStatus.NOT_ACCEPTABLE, "coding-unacceptable"),
+    errors.FormUnsupported: Problem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "form-unsupported",
+        # RFC 10008; RFC 9110 has Accept for the same.
+        headers=lambda _: {"Accept": FORM, "Accept-Query": FORM},
+    ),
+    errors.FormTooLarge: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "form-too-large"),
     errors.PreconditionFailed: Problem(HTTPStatus.PRECONDITION_FAILED, "precondition-failed"),
     errors.RangeNotSatisfiable: Problem(
         HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
@@ -152,9 +159,9 @@ async def http_error(request: Request, error: Exception) -> Response:
             HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible here.",
         }.get(status, detail)
     headers = dict(error.headers or {})
-    if headers.get("Allow") in ("GET", "HEAD"):
-        # Those paths have a route for each of the two; the router names the first it finds.
-        headers["Allow"] = "GET, HEAD"
+    if "Allow" in headers:
+        # The router has them in any order.
+        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
     return problem_response(request_id(request), status, code, detail, headers)
 
 

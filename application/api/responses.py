@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from application.api.disconnect import unless_gone
+from application.api.forms import METHODS, location
 from application.api.places import download_place
 from application.api.state import asker_of
 from application.downloads.answer import Answer, Kind
@@ -90,7 +91,7 @@ class DownloadResponse(Response):
     async def _send_answer(self, scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
         if answer.kind is Kind.REDIRECT:
             facts_of(scope).source = "redirect"
-            await redirect_response(str(answer.location))(scope, receive, send)
+            await redirect_response(str(answer.location), scope["method"])(scope, receive, send)
         elif answer.kind is Kind.NOT_MODIFIED:
             await self._start(send, 304, answer.plan, {})
             await send({"type": "http.response.body", "body": b""})
@@ -106,7 +107,12 @@ class DownloadResponse(Response):
         facts, is_whole = facts_of(scope), answer.part is None
         facts.source = content.source
         facts.rows = content.rows if is_whole else None
-        await self._start(send, 200 if is_whole else 206, answer.plan, _known(answer))
+        known = _known(answer)
+        if scope["method"] in METHODS:
+            # By a form no range is had; where GET has the same, it has them.
+            known.pop("Accept-Ranges", None)
+            known |= location(scope["path"], self._request.parameters)
+        await self._start(send, 200 if is_whole else 206, answer.plan, known)
         while body := await content.read(PIECE_BYTES):
             await send({"type": "http.response.body", "body": body, "more_body": True})
         content.close()
@@ -135,10 +141,14 @@ class DownloadResponse(Response):
         await send({"type": "http.response.start", "status": status, "headers": raw})
 
 
-def redirect_response(url: str) -> Response:
-    """To a signed address, which is not to be kept; with a body, for empty ones have hung behind Lambda."""
-    body = json.dumps({"location": url})
-    return Response(body, 307, {"Location": url, "Cache-Control": "no-store"}, media_type="application/json")
+def redirect_response(url: str, method: str) -> Response:
+    """To a signed address, which is not to be kept; with a body, for empty ones have hung behind Lambda.
+
+    It is signed for GET, so those who ask by a form are told to use that there.
+    """
+    status = 303 if method in METHODS else 307
+    headers = {"Location": url, "Cache-Control": "no-store"}
+    return Response(json.dumps({"location": url}), status, headers, media_type="application/json")
 
 
 def missing_fields(names: tuple[str, ...]) -> str:

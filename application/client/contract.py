@@ -7,6 +7,8 @@ MANIFEST = "/datasets/{dataset}/manifest"
 # The one address of that form that is no download: a dataset of this name is under the alias.
 OPENAPI = "/openapi.json"
 DATASET_DOCUMENT = "/datasets/{dataset}/openapi.json"
+# What a body of parameters is.
+FORM = "application/x-www-form-urlencoded"
 KEY_HEADER = "x-api-key"
 # Results that are being made, the second for one that is too large for an answer: docs/api.md.
 MAKING, PENDING = "making", "export-pending"

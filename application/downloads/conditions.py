@@ -16,6 +16,7 @@ TAG = re.compile(r'(W/)?"([^"]*)"')
 E_TAG_DIGITS = 32
 # Link previews ask for less than this, from the start.
 GLANCE_BYTES = 1 << 20
+THIS_VERSION = "This is a version that If-None-Match names."
 OTHER_VERSION = "The dataset is no longer the version that If-Match or If-Unmodified-Since names."
 
 
@@ -66,7 +67,11 @@ class ByteRange:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a client makes its request depend on; the default is nothing."""
+    """What a client makes its request depend on; the default is nothing.
+
+    ``is_reading`` is False for a method that does not read by what HTTP says of it: what its client has
+    already fails then, and is no 304.
+    """
 
     if_match: Tags | None = None
     if_none_match: Tags | None = None
@@ -74,6 +79,7 @@ class Conditions:
     if_unmodified_since: datetime | None = None
     if_range: str | None = None
     range: ByteRange | None = None
+    is_reading: bool = True
 
     @classmethod
     def parse(cls, lines: Callable[[str], Sequence[str]]) -> "Conditions":
@@ -103,7 +109,10 @@ class Conditions:
             raise PreconditionFailed(OTHER_VERSION)
         if self.if_none_match is not None:
             named = self.if_none_match.strong | self.if_none_match.weak
-            return self.if_none_match.any or validators.e_tag in named
+            is_had = self.if_none_match.any or validators.e_tag in named
+            if is_had and not self.is_reading:
+                raise PreconditionFailed(THIS_VERSION)
+            return is_had
         return self.if_modified_since is not None and validators.seconds <= self.if_modified_since
 
     def wants_part(self, validators: Validators) -> bool:

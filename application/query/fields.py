@@ -34,8 +34,10 @@ def left(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Colum
     """The columns that are kept without those named; raises QueryInvalid for unknown names, or none left."""
     names = ColumnNames(columns)
     wanted = named(texts, names)
+    unknown = [name for name in wanted if not names.find(name)]
     problems = [
-        ParameterProblem("exclude_field", no_column(name, columns)) for name in wanted if not names.find(name)
+        ParameterProblem("exclude_field", no_column(name, columns, place))
+        for place, name in enumerate(unknown)
     ]
     excluded = set(_columns(wanted, names))
     found = tuple(column for column in kept if column not in excluded)

@@ -4,12 +4,14 @@ from collections.abc import Collection, Iterable, Sequence
 
 from application.errors import ParameterProblem, QueryInvalid
 from application.models import Column, Filter
-from application.query.hints import hint
+from application.query.hints import MOST_HINTS, hint
 from application.query.names import ColumnNames, NameProblem
 from application.query.operators import OPERATORS
 from application.query.planning_data import NAMED_FILTERS
 from application.query.teaching import lesson
 
+# What the engine plans in a moment; the values of `exact`, `in` and their negations are one condition.
+MOST_CONDITIONS = 1000
 OPERATOR_MARK = "__"
 DEFAULT_OPERATOR = "exact"
 
@@ -25,6 +27,7 @@ def read_filters(
     names = ColumnNames(columns)
     wanted: dict[tuple[Column, str], list[tuple[str, str]]] = {}
     problems: list[ParameterProblem] = []
+    unknown: set[str] = set()
     for name, text in pairs:
         if not text and name.replace("_", "-") in NAMED_FILTERS:
             continue
@@ -34,7 +37,12 @@ def read_filters(
             problems.append(ParameterProblem(name, str(problem)))
             continue
         if column is None:
-            problems.append(ParameterProblem(name, _unknown(name, columns, parameters)))
+            if name not in unknown:
+                is_taught = len(unknown) < MOST_HINTS
+                problems.append(
+                    ParameterProblem(name, _unknown(name, columns, parameters, is_taught=is_taught))
+                )
+            unknown.add(name)
             continue
         opposite = OPERATORS[operator].opposite if text == "false" else None
         sent = (name, "") if opposite else (name, text)
@@ -42,6 +50,11 @@ def read_filters(
     filters = [_filter(column, operator, sent, problems) for (column, operator), sent in wanted.items()]
     if problems:
         raise QueryInvalid(problems)
+    if sum(map(_conditions, filters)) > MOST_CONDITIONS:
+        detail = (
+            f"there are more than {MOST_CONDITIONS:,} conditions; `in` and `notin` take many values as one"
+        )
+        raise QueryInvalid([ParameterProblem("", detail)])
     return tuple(sorted(filters, key=lambda item: (item.column.name, item.operator)))
 
 
@@ -64,12 +77,21 @@ def _meant(name: str, names: ColumnNames) -> tuple[Column | None, str]:
     return (found[0] if found else None), operator
 
 
-def _unknown(name: str, columns: Sequence[Column], parameters: Collection[str]) -> str:
+def _conditions(item: Filter) -> int:
+    """How many conditions of SQL a filter is."""
+    takes = OPERATORS[item.operator].takes
+    return len(item.values) // takes if takes else 1
+
+
+def _unknown(name: str, columns: Sequence[Column], parameters: Collection[str], *, is_taught: bool) -> str:
     """What to say of a parameter that is nothing here."""
+    nothing = f"{name!r} is neither a parameter nor a column of this dataset"
+    if not is_taught:
+        return nothing
     base, _, operator = name.rpartition(OPERATOR_MARK)
     known = [*dict.fromkeys(column.name for column in columns), *parameters]
     meant = lesson(name, columns) or hint(base if operator in OPERATORS else name, known, columns)
-    return f"{name!r} is neither a parameter nor a column of this dataset; {meant}"
+    return f"{nothing}; {meant}"
 
 
 def _filter(

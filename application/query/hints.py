@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from application.models import Column
 
 MOST_NAMES = 20
+# Looking for the nearest of many names takes a while, and nobody reads more of them.
+MOST_HINTS = 20
 
 
 def hint(name: str, known: Collection[str], columns: Sequence[Column]) -> str:
@@ -18,6 +20,9 @@ def hint(name: str, known: Collection[str], columns: Sequence[Column]) -> str:
     return f"the columns are {', '.join(names[:MOST_NAMES])}{more}"
 
 
-def no_column(name: str, columns: Sequence[Column]) -> str:
-    """That no column has that name, and which one may be meant."""
-    return f"there is no column {name!r}; {hint(name, [column.name for column in columns], columns)}"
+def no_column(name: str, columns: Sequence[Column], place: int = 0) -> str:
+    """That no column has that name, and which one may be meant, in the first places of those of a request."""
+    nothing = f"there is no column {name!r}"
+    if place >= MOST_HINTS:
+        return nothing
+    return f"{nothing}; {hint(name, [column.name for column in columns], columns)}"

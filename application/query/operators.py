@@ -6,12 +6,14 @@ from typing import Literal
 
 import pyarrow as pa
 
-from application.models import Column
+from application.models import Column, Filter
 from application.query.dates import after_text, first_text, span
 from application.query.readers import first_day, last_day, no_value, own_value, own_values
 from application.query.schemas import Schema, bound_schema, presence_schema, record_schema, value_schema
 from application.query.values import ValueProblem, has_grammar, is_ordered, is_text, value_type
 
+# Of more values the engine makes a join, which is faster by far and keeps no order (docs/architecture.md).
+MOST_COMPARED = 50
 # What several values mean together, in SQL.
 JOINS = {"any of": " OR ", "none of": " AND "}
 
@@ -119,12 +121,18 @@ def _folded(text: str) -> str:
 
 
 def _is_in(column: str, *values: str) -> str:
-    # One IN: as many conditions with OR take far longer (docs/architecture.md).
-    return f"{column} IN ({', '.join(values)})"
+    if len(values) > MOST_COMPARED:
+        return f"{column} IN ({', '.join(values)})"
+    return " OR ".join(f"{column} = {value}" for value in values)
 
 
 def _is_not_in(column: str, *values: str) -> str:
-    return f"{column} IS NULL OR {column} NOT IN ({', '.join(values)})"
+    return f"{column} IS NULL OR NOT ({_is_in(column, *values)})"
+
+
+def loses_order(item: Filter) -> bool:
+    """True for a filter that the engine answers by a join, out of the file's order."""
+    return OPERATORS[item.operator].takes is None and len(item.values) > MOST_COMPARED
 
 
 def _compares(sign: str) -> Callable[[str, str], str]:

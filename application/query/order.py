@@ -20,7 +20,7 @@ def order(texts: Sequence[str], _: object, columns: Sequence[Column]) -> tuple[O
     problems: list[str] = []
     for text in named(texts, _Shorthands(names)):
         try:
-            item = _order(text, names, columns)
+            item = _order(text, names, columns, len(problems))
             # What comes later is sorted already.
             found.setdefault(item.column.engine_name, item)
         except ValueError as problem:
@@ -48,14 +48,14 @@ def count(texts: Sequence[str], *_: object) -> int:
     return int(text)
 
 
-def _order(text: str, names: ColumnNames, columns: Sequence[Column]) -> Order:
+def _order(text: str, names: ColumnNames, columns: Sequence[Column], place: int) -> Order:
     base = text.removeprefix(DESCENDING)
     down = names.find(base) if base != text else ()
     if down and text in names:
         raise ValueError(f"{text!r} may be that column, or {base!r} from its end: sort by another column")
     found = down or names.find(text)
     if not found:
-        raise ValueError(no_column(base, columns))
+        raise ValueError(no_column(base, columns, place))
     column = found[0]
     if len(found) > 1:
         raise ValueError(f"{len(found)} columns are named {column.name!r}: no sort can say which is meant")

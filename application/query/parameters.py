@@ -18,6 +18,7 @@ Reader = Callable[[Sequence[str], Any, Sequence[Column]], Any]
 
 ANY_TEXT = constant({"type": "string"})
 ROWS = constant({"type": "integer", "minimum": 0, "maximum": MOST_ROWS})
+MOST_PROBLEMS = 200
 TRUTH = constant({"type": "boolean"})
 
 
@@ -168,11 +169,19 @@ def parse(
             except QueryInvalid as error:
                 problems += error.problems
     if problems:
-        raise QueryInvalid(problems)
+        raise QueryInvalid(_readable(problems))
     if parts["dialect"] == dialect:
         parts["dialect"] = None
     beside = {name: parts.pop(name) for name in BESIDE if name in parts}
     return ParsedQuery(Query(**parts), **beside)
+
+
+def _readable(problems: list[ParameterProblem]) -> list[ParameterProblem]:
+    """As many problems as anybody reads."""
+    more = len(problems) - MOST_PROBLEMS
+    if more <= 0:
+        return problems
+    return [*problems[:MOST_PROBLEMS], ParameterProblem("", f"and {more:,} more problems")]
 
 
 def _read(

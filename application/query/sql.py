@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from application.models import Column, Query
-from application.query.operators import OPERATORS
+from application.query.operators import OPERATORS, loses_order
 from application.query.period import condition
 
 # DuckDB's own columns of read_parquet: the part's index, the row's number in it.
@@ -59,7 +59,7 @@ def _where(query: Query, window: Window | None, values: list[str]) -> str:
 
 def _order(query: Query) -> str:
     if not query.order:
-        return ""
+        return f" ORDER BY {', '.join(PLACES)}" if any(map(loses_order, query.filters)) else ""
     # NaN is the engine's last number. Of equal rows it would give any first, hence their places.
     terms = [
         f"{quote(item.column.engine_name)} {'DESC' if item.descending else 'ASC'} NULLS LAST"

@@ -1,6 +1,5 @@
 """One strict grammar per type for values in a URL; text in, canonical text that DuckDB casts exactly out."""
 
-import csv
 import math
 import re
 import uuid
@@ -18,6 +17,8 @@ SPOKEN_LENGTH = 60
 INTEGER = re.compile(r"-?[0-9]{1,40}", re.ASCII)
 DECIMAL = re.compile(r"-?[0-9]{1,80}(\.[0-9]{1,80})?", re.ASCII)
 FLOAT = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4})?", re.ASCII)
+# Never without a match: a bare cell may be empty.
+CELL = re.compile(r'"(?P<quoted>(?:[^"]|"")*)"|(?P<bare>(?!")[^,\r\n]*)')
 TIME = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?", re.ASCII)
 TIMESTAMP = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -63,12 +64,22 @@ def is_ordered(kind: pa.DataType) -> bool:
 
 
 def read_record(text: str) -> list[str]:
-    """The values of one CSV record, of which an empty text has one; raises ValueProblem."""
-    try:
-        records = list(csv.reader([text], strict=True))
-    except csv.Error as error:
-        raise ValueProblem(f'takes values as a record of CSV, such as a,"b, c", and {error}') from error
-    return records[0] if records and records[0] else [""]
+    """The values of one CSV record (RFC 4180), of which an empty text has one; raises ValueProblem."""
+    values, place = [], 0
+    while cell := CELL.match(text, place):
+        bare, quoted = cell.group("bare", "quoted")
+        values.append(bare if quoted is None else quoted.replace('""', '"'))
+        place = cell.end()
+        if place == len(text):
+            return values
+        if text[place] != ",":
+            break
+        place += 1
+    rest = text[place : place + SPOKEN_LENGTH]
+    raise ValueProblem(
+        'takes values as one record of CSV, such as a,"b, c", with quotes around what has a comma or a '
+        f"line end and with quotes in it doubled, and {rest!r} is not like that"
+    )
 
 
 def _refuse(holds: str, example: str, text: str) -> ValueProblem:

@@ -3,6 +3,7 @@
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from application.api.forms import METHODS
 from application.api.state import settings_of
 
 # What a script may read of a response; what is not here is for browsers and proxies.
@@ -47,7 +48,7 @@ class SettingsCORSMiddleware:
         return CORSMiddleware(
             self.app,
             allow_origins=origins,
-            allow_methods=("GET", "HEAD"),
+            allow_methods=("GET", "HEAD", *METHODS),
             allow_headers=("*",),
             expose_headers=EXPOSED,
         )

@@ -3,6 +3,7 @@
 from starlette.routing import compile_path
 from starlette.types import Scope
 
+from application.api.forms import METHODS
 from application.api.state import client_of
 from application.client.contract import ALIAS, DOWNLOAD, MANIFEST, OPENAPI
 
@@ -12,6 +13,8 @@ OPEN = frozenset({"/health", "/ready"})
 UNCOUNTED = OPEN | {"/metrics"}
 # What Lambda's adapter posts when the function calls itself.
 EVENTS = "/events"
+# The methods that do so; a HEAD takes a place only where it makes something.
+MAKING = frozenset({"GET", *METHODS})
 # What makes or sends the bytes of a download.
 DOWNLOADS = tuple(compile_path(path)[0] for path in (DOWNLOAD, ALIAS + DOWNLOAD, MANIFEST))
 
@@ -29,7 +32,7 @@ def is_counted(scope: Scope) -> bool:
 def is_download(scope: Scope) -> bool:
     """True for what takes one of a client's simultaneous downloads."""
     path = scope["path"]
-    return scope["method"] == "GET" and path != OPENAPI and any(each.match(path) for each in DOWNLOADS)
+    return scope["method"] in MAKING and path != OPENAPI and any(each.match(path) for each in DOWNLOADS)
 
 
 def _is_from_inside(scope: Scope) -> bool:

@@ -80,8 +80,7 @@ async def asset(name: str) -> Response:
     return Response(body, media_type=ASSETS[name])
 
 
-@router.head(DATASET_DOCUMENT)
-@router.get(DATASET_DOCUMENT)
+@router.api_route(DATASET_DOCUMENT, methods=["GET", "HEAD"])
 async def dataset_openapi(request: Request, current: CurrentService, dataset: str) -> JSONResponse:
     """The OpenAPI document of one dataset, with its own columns."""
     found = await current.downloads.find(dataset)

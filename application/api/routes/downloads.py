@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from application.api import forms
 from application.api.dependencies import (
     AnswerLimits,
     CurrentService,
@@ -16,13 +17,12 @@ from application.client.contract import ALIAS, DOWNLOAD
 router = APIRouter()
 
 
+METHODS = ["GET", "HEAD", *forms.METHODS]
+
+
 # Keys, rates and CORS are asked for around all routes, not here: API_KEY, RATE_LIMIT and CORS_ALLOW_ORIGINS.
-
-
-@router.head(DOWNLOAD, include_in_schema=False)
-@router.get(DOWNLOAD)
-@router.head(ALIAS + DOWNLOAD, include_in_schema=False)
-@router.get(ALIAS + DOWNLOAD)
+@router.api_route(DOWNLOAD, methods=METHODS)
+@router.api_route(ALIAS + DOWNLOAD, methods=METHODS)
 async def download(
     current: CurrentService,
     requested: RequestedDownload,
@@ -30,7 +30,7 @@ async def download(
     conditions: RequestedConditions,
     limits: AnswerLimits,
 ) -> Response:
-    """A dataset's rows in a format; every query parameter is a filter or one of the named ones."""
+    """A dataset's rows in a format; every parameter is a filter or one of the named ones."""
     settings = current.settings
     return DownloadResponse(
         current.downloads,

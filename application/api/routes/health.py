@@ -9,15 +9,13 @@ SERVICE = "download-lambda"
 router = APIRouter()
 
 
-@router.head("/health", include_in_schema=False)
-@router.get("/health")
+@router.api_route("/health", methods=["GET", "HEAD"])
 async def health() -> dict[str, str]:
     """The process is alive; nothing is looked at."""
     return {"status": "healthy", "service": SERVICE}
 
 
-@router.head("/ready", include_in_schema=False)
-@router.get("/ready")
+@router.api_route("/ready", methods=["GET", "HEAD"])
 async def ready(current: CurrentService) -> dict[str, str]:
     """Storage and engine answer."""
     await current.check()

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 
-@router.head(MANIFEST, include_in_schema=False)
-@router.get(MANIFEST)
+@router.api_route(MANIFEST, methods=["GET", "HEAD"])
 async def manifest(
     request: Request,
     current: CurrentService,

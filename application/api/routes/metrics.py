@@ -13,8 +13,7 @@ from application.api.state import settings_of
 router = APIRouter()
 
 
-@router.head("/metrics", include_in_schema=False)
-@router.get("/metrics", include_in_schema=False)
+@router.api_route("/metrics", methods=["GET", "HEAD"])
 async def metrics(request: Request, offered: CurrentLifespan) -> Response:
     """The metrics page, where METRICS is `prometheus`."""
     mode, accept = settings_of(request.scope).metrics, request.headers.get("accept", "")

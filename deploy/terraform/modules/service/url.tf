@@ -39,7 +39,7 @@ resource "aws_lambda_function_url" "this" {
 
     content {
       allow_origins  = var.cors_allow_origins
-      allow_methods  = ["GET", "HEAD"]
+      allow_methods  = ["GET", "HEAD", "POST"]
       allow_headers  = local.request_headers
       expose_headers = local.exposed_headers
       max_age        = 600

@@ -32,7 +32,7 @@ def read_filters(
         if not text and name.replace("_", "-") in NAMED_FILTERS:
             continue
         try:
-            column, operator = _meant(name, names)
+            column, operator = meant(name, names)
         except NameProblem as problem:
             problems.append(ParameterProblem(name, str(problem)))
             continue
@@ -58,7 +58,7 @@ def read_filters(
     return tuple(sorted(filters, key=lambda item: (item.column.name, item.operator)))
 
 
-def _meant(name: str, names: ColumnNames) -> tuple[Column | None, str]:
+def meant(name: str, names: ColumnNames) -> tuple[Column | None, str]:
     """The column and the operator that a parameter's name means, None where no column has it.
 
     A column's very name goes before every shorthand, then comes `COLUMN__OP`, then another spelling.

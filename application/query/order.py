@@ -6,6 +6,7 @@ from application.errors import ParameterProblem, QueryInvalid
 from application.models import Column, Order
 from application.query.hints import no_column
 from application.query.names import ColumnNames, named
+from application.query.schemas import Schema, names_schema
 from application.query.values import has_grammar
 
 DESCENDING = "-"
@@ -28,6 +29,21 @@ def order(texts: Sequence[str], _: object, columns: Sequence[Column]) -> tuple[O
     if problems:
         raise QueryInvalid([ParameterProblem("sort", problem) for problem in problems])
     return tuple(found.values())
+
+
+def order_schema(columns: Sequence[Column]) -> Schema:
+    """Names of columns that have an order, and each from its end."""
+    names = ColumnNames(columns)
+    known = dict.fromkeys(column.name for column in columns)
+    spellings = [*known, *(f"{DESCENDING}{name}" for name in known)]
+    return names_schema([text for text in spellings if text and _has_order(text, names, columns)])
+
+
+def _has_order(text: str, names: ColumnNames, columns: Sequence[Column]) -> bool:
+    try:
+        return bool(_order(text, names, columns, 0))
+    except ValueError:
+        return False
 
 
 class _Shorthands:

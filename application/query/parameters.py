@@ -10,9 +10,9 @@ from application.query.dialect import DELIMITERS, LINE_ENDS, PRESETS, delimiter,
 from application.query.fields import chosen, left, missing
 from application.query.filename import LONGEST_NAME, NAME, filename
 from application.query.filters import read_filters
-from application.query.order import MOST_ROWS, count, order
+from application.query.order import MOST_ROWS, count, order, order_schema
 from application.query.period import PERIODS, period
-from application.query.schemas import Schema, columns_schema, constant, order_schema
+from application.query.schemas import Schema, columns_schema, constant, most_columns_schema
 
 Reader = Callable[[Sequence[str], Any, Sequence[Column]], Any]
 
@@ -71,7 +71,7 @@ PARAMETERS: dict[str, Parameter] = {
             "all columns but these",
             {"columns": left},
             repeatable=True,
-            schema=columns_schema,
+            schema=most_columns_schema,
         ),
         Parameter(
             "sort",

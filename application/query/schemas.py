@@ -6,23 +6,33 @@ from typing import Any
 import pyarrow as pa
 
 from application.models import Column
-from application.query.values import has_grammar, is_text, value_type
+from application.query.values import is_text, value_type
 
 Schema = dict[str, Any]
 
 # Dates that the calendar has, from year 1 on; JSON Schema's `date` would take year 0 too.
 YEAR = r"(?!0000)[0-9]{4}"
-DAY = (
-    r"((?!0000)([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+DAY_OF_ANY_YEAR = (
+    r"([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
     r"|02-(0[1-9]|1[0-9]|2[0-8]))"
-    r"|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29))"
+    r"|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)"
+)
+DAY = f"(?!0000){DAY_OF_ANY_YEAR}"
+# A zone may take a moment to the year before or after.
+ZONED_DAY = f"(?!0000|0001|9999){DAY_OF_ANY_YEAR}"
+# In whole years that the engine's nanoseconds have, but for leap days.
+NANOSECOND_DAY = (
+    r"(16(7[89]|[89][0-9])|1[789][0-9]{2}|2[01][0-9]{2}|22([0-5][0-9]|6[01]))"
+    r"-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
 )
 PARTIAL = rf"({DAY}|{YEAR}(-(0[1-9]|1[0-2]))?)"
 TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
-ZONE = r"(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])?"
+ZONE = r"(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
 UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 # A value of a CSV record: bare, or in quotes that are doubled within.
-CELL = r'([^",\r\n]*|"([^"]|"")*")'
+CELL = r'((?!")[^,\r\n]*|"([^"]|"")*")'
+# More zeros mean nothing.
+MOST_ZEROS = 20
 EXAMPLE_DAY, EXAMPLE_TIME = "2024-02-29", "13:45:00"
 
 
@@ -45,10 +55,7 @@ def value_schema(kind: pa.DataType) -> Schema:
     if pa.types.is_time(kind):
         return _pattern(TIME, EXAMPLE_TIME)
     if pa.types.is_timestamp(kind):
-        zone = ZONE if kind.tz else ""
-        return _pattern(
-            f"{DAY}([T ]{TIME}{zone})?", f"{EXAMPLE_DAY}T{EXAMPLE_TIME}" + ("Z" if kind.tz else "")
-        )
+        return _timestamp(kind)
     if isinstance(kind, pa.UuidType):
         return _pattern(UUID, "6f1e2a34-0000-4000-8000-1234567890ab")
     return {"type": "string"}
@@ -72,16 +79,19 @@ def presence_schema(_: pa.DataType) -> Schema:
 
 def columns_schema(columns: Sequence[Column]) -> Schema:
     """Names of columns."""
-    names = list(dict.fromkeys(column.name for column in columns))
-    return {"type": "array", "items": {"type": "string", **({"enum": names} if names else {})}}
+    return names_schema(_names(columns))
 
 
-def order_schema(columns: Sequence[Column]) -> Schema:
-    """Names of columns that have an order, and each from its end."""
-    names = [column.name for column in columns if column.exact and has_grammar(column.field.type)]
-    once = [name for name in names if names.count(name) == 1 and f"-{name}" not in names]
-    enum = {"enum": [*once, *(f"-{name}" for name in once)]} if once else {}
-    return {"type": "array", "items": {"type": "string", **enum}}
+def most_columns_schema(columns: Sequence[Column]) -> Schema:
+    """Names of columns, but not of all."""
+    names = _names(columns)
+    fewer = {"uniqueItems": True, "maxItems": len(names) - 1} if names else {}
+    return names_schema(names) | fewer
+
+
+def names_schema(names: Sequence[str]) -> Schema:
+    """These names, or any where there are none to be told."""
+    return {"type": "array", "items": {"type": "string", **({"enum": list(names)} if names else {})}}
 
 
 def constant(schema: Schema) -> Callable[[Sequence[Column]], Schema]:
@@ -93,9 +103,21 @@ def _pattern(pattern: str, example: str) -> Schema:
     return {"type": "string", "pattern": f"^{pattern}$", "examples": [example]}
 
 
+def _names(columns: Sequence[Column]) -> list[str]:
+    # An empty text names none.
+    return list(dict.fromkeys(column.name for column in columns if column.name))
+
+
+def _timestamp(kind: pa.DataType) -> Schema:
+    example = f"{EXAMPLE_DAY}T{EXAMPLE_TIME}"
+    if kind.tz:
+        return _pattern(f"{ZONED_DAY}([T ]{TIME}{ZONE})?", f"{example}Z")
+    return _pattern(f"{NANOSECOND_DAY if kind.unit == 'ns' else DAY}([T ]{TIME})?", example)
+
+
 def _decimal(kind: pa.DataType) -> Schema:
-    whole = max(0, kind.precision - kind.scale)
-    digits = rf"0*[0-9]{{1,{whole}}}" if whole else "0+"
-    fraction = rf"(\.[0-9]{{1,{kind.scale}}}0*)?" if kind.scale > 0 else r"(\.0+)?"
-    # The grammar takes zeros at the ends; a document need not tempt anybody to them.
-    return _pattern(f"-?{digits.removeprefix('0*')}{fraction.replace('0*', '')}", "0")
+    zeros = f"0{{1,{MOST_ZEROS}}}"
+    whole = kind.precision - kind.scale
+    digits = f"[0-9]{{1,{whole}}}" if whole > 0 else zeros
+    fraction = f"[0-9]{{1,{kind.scale}}}" if kind.scale > 0 else zeros
+    return _pattern(rf"-?{digits}(\.{fraction})?", "0")

@@ -1,95 +1,116 @@
-"""Answers and headers as OpenAPI has them, from the tables of formats and problems."""
+"""Answers as OpenAPI has them, from the tables of formats, problems and header fields."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+from application.api.openapi.headers import headers_of
 from application.api.problems import INTERNAL, MEDIA_TYPE, PROBLEMS
 from application.formats import Format
-from application.formats.compression import CODINGS
 
 # What no row of the table of problems is, by status.
 OTHERS = {404: "not-found", 405: "method-not-allowed", 500: INTERNAL}
-HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "ETag": ("strong, of all that decides the bytes", {"type": "string"}),
-    "Last-Modified": ("when the newest stored part was written", {"type": "string"}),
-    "Cache-Control": ("how long it may be kept", {"type": "string"}),
-    "Vary": ("what else the answer depends on", {"type": "string"}),
-    "Content-Disposition": ("the name to save it under", {"type": "string"}),
-    "Content-Encoding": ("the coding of the body", {"type": "string", "enum": list(CODINGS)}),
-    "Repr-Digest": ("SHA-256 of the body of a result that is whole", {"type": "string"}),
-    "Accept-Ranges": ("a part of it may be asked for", {"type": "string", "enum": ["bytes"]}),
-    "X-Dataset": ("the dataset's name", {"type": "string"}),
-    "X-Format": ("the extension", {"type": "string"}),
-    "X-Missing-Fields": ("chosen fields that the dataset lacks", {"type": "string"}),
-}
-PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string"},
-        "request_id": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["parameter", "detail"],
-                "properties": {"parameter": {"type": "string"}, "detail": {"type": "string"}},
+# What a resource of JSON says of its version.
+JSON_HEADERS = ("ETag", "Last-Modified")
+ELSEWHERE = "It is elsewhere: the stored object, or an export of what is too large"
+
+
+def codes() -> dict[int, list[str]]:
+    """The codes of all problems, by status."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for problem in PROBLEMS.values():
+        found[problem.status.value].append(problem.code)
+    for status, code in OTHERS.items():
+        found[status].append(code)
+    return {status: sorted(found[status]) for status in sorted(found)}
+
+
+def problem_schema() -> dict[str, Any]:
+    """A problem (RFC 9457)."""
+    text = {"type": "string"}
+    known = sorted(code for of_status in codes().values() for code in of_status)
+    members = {"type": text, "title": text, "status": {"type": "integer"}, "detail": text}
+    told = {"parameter": text, "detail": text}
+    return {
+        "type": "object",
+        "required": [*members, "code", "request_id"],
+        "properties": {
+            **members,
+            "code": {"type": "string", "enum": known},
+            "request_id": text,
+            "errors": {
+                "type": "array",
+                "items": {"type": "object", "required": list(told), "properties": told},
             },
         },
-    },
-}
-
-
-def download_answers(formats: Sequence[Format], *, has_body: bool) -> dict[str, Any]:
-    """What a download may be answered with, by status."""
-    content = {"content": {row.media_type: {"schema": _body(row)} for row in formats}} if has_body else {}
-    headers = {name: {"description": words, "schema": schema} for name, (words, schema) in HEADERS.items()}
-    return {
-        "200": {"description": "All rows, in the format", "headers": headers, **content},
-        "206": {"description": "The range of it that was asked for", **content},
-        "304": {"description": "What the client has is still it"},
-        "307": {"description": "It is elsewhere: the stored object, or an export of what is too large"},
-        **problem_answers(),
     }
 
 
-def json_answers(description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """What a resource of JSON may be answered with, by status."""
+def problem_components() -> dict[str, Any]:
+    """The problems of each status; which one it is, its code says."""
     return {
-        "200": {"description": description, "content": {"application/json": {"schema": schema}}},
-        "304": {"description": "What the client has is still it"},
-        **problem_answers(),
-    }
-
-
-def problem_answers() -> dict[str, Any]:
-    """Every problem, by status; which one it is, its code says."""
-    codes: dict[int, list[str]] = defaultdict(list)
-    for problem in PROBLEMS.values():
-        codes[problem.status.value].append(problem.code)
-    for status, code in OTHERS.items():
-        codes[status].append(code)
-    return {
-        str(status): {
-            "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in sorted(known))}",
+        f"problem-{status}": {
+            "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in known)}",
+            "headers": headers_of(status),
             "content": {
                 MEDIA_TYPE: {
                     "schema": {
                         "allOf": [
                             {"$ref": "#/components/schemas/Problem"},
-                            {"properties": {"code": {"enum": sorted(known)}}},
+                            {"properties": {"code": {"enum": known}}},
                         ]
                     }
                 }
             },
         }
-        for status, known in sorted(codes.items())
+        for status, known in codes().items()
+    }
+
+
+def download_answers(formats: Sequence[Format], method: str) -> dict[str, Any]:
+    """What a download may be answered with, by status."""
+    content = {row.media_type: {"schema": _body(row)} for row in formats}
+    body = {} if method == "head" else {"content": content}
+    answers = {"200": {"description": "All rows, in the format", "headers": headers_of(200), **body}}
+    if method == "get":
+        words = "The range of it that was asked for"
+        answers["206"] = {"description": words, "headers": headers_of(206), **body}
+    if method == "post":
+        answers["303"] = _redirect(303)
+    else:
+        answers["304"] = {"description": "What the client has is still it", "headers": headers_of(304)}
+        answers["307"] = _redirect(307)
+    return {**answers, **_problems(415 if method != "post" else 0)}
+
+
+def json_answers(words: str, schema: dict[str, Any], *, has_version: bool = True) -> dict[str, Any]:
+    """What a resource of JSON may be answered with, by status; ``has_version`` where it may be kept by it."""
+    names = JSON_HEADERS if has_version else ()
+    content = {"application/json": {"schema": schema}}
+    answers: dict[str, Any] = {
+        "200": {"description": words, "headers": headers_of(200, names), "content": content}
+    }
+    if has_version:
+        words = "What the client has is still it"
+        answers["304"] = {"description": words, "headers": headers_of(304, names)}
+    return {**answers, **_problems(415)}
+
+
+def _problems(without: int) -> dict[str, Any]:
+    return {
+        str(status): {"$ref": f"#/components/responses/problem-{status}"}
+        for status in codes()
+        if status != without
+    }
+
+
+def _redirect(status: int) -> dict[str, Any]:
+    schema = {"type": "object", "required": ["location"], "properties": {"location": {"type": "string"}}}
+    return {
+        "description": ELSEWHERE,
+        "headers": headers_of(status),
+        "content": {"application/json": {"schema": schema}},
     }
 
 

@@ -4,16 +4,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from application import __version__
-from application.api.openapi.answers import PROBLEM, download_answers, json_answers, problem_answers
-from application.api.openapi.parameters import all_formats, any_filters, named_parameters, own_filters
-from application.client.contract import ALIAS, DOWNLOAD, KEY_HEADER, MANIFEST
-from application.formats import Format
+from application.api.forms import MOST_BYTES
+from application.api.openapi.answers import (
+    download_answers,
+    json_answers,
+    problem_components,
+    problem_schema,
+)
+from application.api.openapi.headers import header_components, request_header_components, request_headers
+from application.api.openapi.parameters import any_filters, form_schema, named_parameters, own_filters
+from application.client.contract import ALIAS, DATASET_DOCUMENT, DOWNLOAD, FORM, KEY_HEADER, MANIFEST
+from application.formats import FORMATS, Format
 from application.models import Dataset
 
 NAME_PATTERN = "^[A-Za-z0-9_-]{1,100}$"
 WORDS = (
     "Datasets as CSV, JSON, Parquet and other formats: all rows, or a clear failure. Errors are "
-    "`application/problem+json`; read their `code`."
+    "`application/problem+json`; read their `code`. `QUERY` (RFC 10008) takes the form that `POST` "
+    "takes, where what is in between lets it pass. Of the columns that `field` chooses, `exclude_field` "
+    "has to leave one."
 )
 STATUS = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
 MANIFEST_SCHEMA = {
@@ -31,101 +40,138 @@ MANIFEST_SCHEMA = {
         "licence": {"type": "string"},
     },
 }
+# The manifest's own parameter, as its column is filtered there by another name.
+FORMAT = "format"
+Parameters = list[dict[str, Any]]
+
+
+class _Document:
+    """One document in the making; a parameter or a form is in it once, however many operations take it."""
+
+    def __init__(self, title: str, *, has_keys: bool) -> None:
+        self._title = title
+        self._has_keys = has_keys
+        self._paths: dict[str, Any] = {}
+        self._shared: dict[str, dict[str, Any]] = {
+            "parameters": request_header_components(),
+            "requestBodies": {},
+        }
+        self._keys: dict[str, str] = {}
+
+    def download(
+        self, path: str, formats: Sequence[Format], parameters: Parameters, inside: Parameters, ending: str
+    ) -> None:
+        """A download at a path, whose own parameters are ``inside`` it."""
+        self._paths[path] = {
+            "parameters": inside,
+            **{
+                method: {
+                    "summary": "Download rows",
+                    "tags": ["downloads"],
+                    "operationId": f"{method}-{ending}",
+                    "responses": download_answers(formats, method),
+                    **self._asked(method, parameters),
+                }
+                for method in ("get", "head", "post")
+            },
+        }
+
+    def resource(
+        self, path: str, name: str, answers: dict[str, Any], words: str, parameters: Parameters, **more: Any
+    ) -> None:
+        """Something of JSON at a path."""
+        self._paths[path] = {
+            "get": {
+                "summary": words,
+                "tags": ["downloads" if parameters else "service"],
+                "operationId": name,
+                "parameters": self._once_each(parameters),
+                "responses": answers,
+                **more,
+            }
+        }
+
+    def made(self) -> dict[str, Any]:
+        """The document as JSON has it."""
+        components: dict[str, Any] = {
+            "schemas": {"Problem": problem_schema(), "Manifest": MANIFEST_SCHEMA},
+            **self._shared,
+            "headers": header_components(),
+            "responses": problem_components(),
+        }
+        made: dict[str, Any] = {
+            "openapi": "3.1.0",
+            "info": {"title": self._title, "version": __version__, "description": WORDS},
+            "paths": self._paths,
+            "components": components,
+        }
+        if self._has_keys:
+            components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": KEY_HEADER}}
+            made["security"] = [{"key": []}]
+        return made
+
+    def _asked(self, method: str, parameters: Parameters) -> dict[str, Any]:
+        """What is asked with a method: parameters in the address, or in a form."""
+        if method != "post":
+            return {"parameters": [*self._once_each(parameters), *request_headers(method)]}
+        schema, encoding = form_schema(parameters)
+        words = f"The parameters of GET, in at most {MOST_BYTES:,} bytes"
+        content = {"schema": schema, **({"encoding": encoding} if encoding else {})}
+        body = self._once("requestBodies", {"description": words, "content": {FORM: content}})
+        return {"parameters": request_headers(method), "requestBody": body}
+
+    def _once_each(self, parameters: Parameters) -> Parameters:
+        return [self._once("parameters", each) for each in parameters]
+
+    def _once(self, kind: str, item: dict[str, Any]) -> dict[str, Any]:
+        """A reference to an item, which becomes a component; a column's name could be no name of one."""
+        said = repr(item)
+        if said not in self._keys:
+            self._keys[said] = f"item-{len(self._keys) + 1}"
+            self._shared[kind][self._keys[said]] = item
+        return {"$ref": f"#/components/{kind}/{self._keys[said]}"}
 
 
 def service_document(*, has_keys: bool) -> dict[str, Any]:
     """The API of every dataset, whose columns are not known."""
-    formats = all_formats()
-    parameters = [_dataset(), *named_parameters((), formats), *any_filters()]
-    download = _download(formats, [*parameters, _extension(formats)])
-    paths = {
-        DOWNLOAD: download,
-        ALIAS + DOWNLOAD: _renamed(download, "alias"),
-        MANIFEST: _manifest([*parameters, _format(formats)]),
-        "/health": _plain("health", "The process is alive; nothing else is looked at"),
-        "/ready": _plain("ready", "Storage and engine answer"),
-    }
-    return _document("download-lambda", WORDS, paths, has_keys=has_keys)
+    formats = list(FORMATS.values())
+    parameters = [*named_parameters((), formats), *any_filters()]
+    document = _Document("download-lambda", has_keys=has_keys)
+    inside = [_dataset(), _extension(formats)]
+    document.download(DOWNLOAD, formats, parameters, inside, "download")
+    document.download(ALIAS + DOWNLOAD, formats, parameters, inside, "download-alias")
+    _add_manifest(document, MANIFEST, [_dataset(), *parameters])
+    words = "The API of one dataset, with its columns"
+    answers = json_answers(words, {"type": "object"}, has_version=False)
+    document.resource(DATASET_DOCUMENT, "document", answers, words, [_dataset()])
+    for name, words in {
+        "health": "The process is alive; nothing else is looked at",
+        "ready": "Storage and engine answer",
+    }.items():
+        document.resource(
+            f"/{name}", name, json_answers(words, STATUS, has_version=False), words, [], security=[]
+        )
+    return document.made()
 
 
 def dataset_document(dataset: Dataset, *, has_keys: bool) -> dict[str, Any]:
     """The API of one dataset: a path for each format, with its own columns, types and words."""
     columns, filters = dataset.columns, own_filters(dataset.columns)
-    paths = {
-        f"/{dataset.name}.{row.extension}": _renamed(
-            _download([row], [*named_parameters(columns, [row]), *filters]), row.extension
-        )
-        for row in all_formats()
-    }
-    manifest = [*named_parameters(columns, ()), *filters, _format(all_formats())]
-    paths[MANIFEST.replace("{dataset}", dataset.name)] = _manifest(manifest)
-    return _document(f"download-lambda: {dataset.name}", WORDS, paths, has_keys=has_keys)
+    document = _Document(f"download-lambda: {dataset.name}", has_keys=has_keys)
+    for row in FORMATS.values():
+        parameters = [*named_parameters(columns, [row]), *filters]
+        document.download(f"/{dataset.name}.{row.extension}", [row], parameters, [], row.extension)
+    parameters = [*named_parameters(columns, ()), *own_filters(columns, (FORMAT,))]
+    _add_manifest(document, MANIFEST.replace("{dataset}", dataset.name), parameters)
+    return document.made()
 
 
-def _document(title: str, words: str, paths: dict[str, Any], *, has_keys: bool) -> dict[str, Any]:
-    components: dict[str, Any] = {"schemas": {"Problem": PROBLEM, "Manifest": MANIFEST_SCHEMA}}
-    document: dict[str, Any] = {
-        "openapi": "3.1.0",
-        "info": {"title": title, "version": __version__, "description": words},
-        "paths": paths,
-        "components": components,
-    }
-    if has_keys:
-        components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": KEY_HEADER}}
-        document["security"] = [{"key": []}]
-    return document
-
-
-def _download(formats: Sequence[Format], parameters: list[dict[str, Any]]) -> dict[str, Any]:
-    summary = {"summary": "Download rows", "tags": ["downloads"]}
-    return {
-        "parameters": parameters,
-        "get": {
-            **summary,
-            "operationId": "download",
-            "responses": download_answers(formats, has_body=True),
-        },
-        "head": {
-            **summary,
-            "operationId": "head",
-            "responses": download_answers(formats, has_body=False),
-        },
-    }
-
-
-def _renamed(operations: dict[str, Any], ending: str) -> dict[str, Any]:
-    return {
-        name: {**each, "operationId": f"{each['operationId']}-{ending}"} if "operationId" in each else each
-        for name, each in operations.items()
-    }
-
-
-def _manifest(parameters: list[dict[str, Any]]) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Manifest"}
-    answers = json_answers("What the download is, without its bytes", schema)
-    return {
-        "parameters": parameters,
-        "get": {
-            "summary": "Describe a download: ETag, rows, bytes, SHA-256",
-            "tags": ["downloads"],
-            "operationId": "manifest",
-            "responses": answers,
-        },
-    }
-
-
-def _plain(name: str, words: str) -> dict[str, Any]:
-    content = {"application/json": {"schema": STATUS}}
-    answers = {"200": {"description": words, "content": content}, **problem_answers()}
-    return {
-        "get": {
-            "summary": words,
-            "tags": ["service"],
-            "operationId": name,
-            "responses": answers,
-            "security": [],
-        }
-    }
+def _add_manifest(document: _Document, path: str, parameters: Parameters) -> None:
+    words = "Describe a download: ETag, rows, bytes, SHA-256"
+    answers = json_answers(
+        "What the download is, without its bytes", {"$ref": "#/components/schemas/Manifest"}
+    )
+    document.resource(path, "manifest", answers, words, [*parameters, _format()])
 
 
 def _dataset() -> dict[str, Any]:
@@ -149,11 +195,11 @@ def _extension(formats: Sequence[Format]) -> dict[str, Any]:
     }
 
 
-def _format(formats: Sequence[Format]) -> dict[str, Any]:
+def _format() -> dict[str, Any]:
     return {
-        "name": "format",
+        "name": FORMAT,
         "in": "query",
         "required": True,
         "description": "the format of the download",
-        "schema": {"type": "string", "enum": [row.extension for row in formats]},
+        "schema": {"type": "string", "enum": list(FORMATS)},
     }

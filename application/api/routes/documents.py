@@ -2,7 +2,6 @@
 
 import asyncio
 from importlib.resources import files
-from typing import Any
 
 from fastapi import APIRouter, Depends
 from starlette.exceptions import HTTPException
@@ -84,9 +83,14 @@ async def asset(name: str) -> Response:
 async def dataset_openapi(request: Request, current: CurrentService, dataset: str) -> JSONResponse:
     """The OpenAPI document of one dataset, with its own columns."""
     found = await current.downloads.find(dataset)
-    document: dict[str, Any] = dataset_document(found, has_keys=_has_keys(request))
-    max_age = current.settings.cache_max_age
-    return JSONResponse(document, headers={"Cache-Control": f"public, max-age={max_age}"})
+    max_age, has_keys = current.settings.cache_max_age, _has_keys(request)
+
+    def answer() -> JSONResponse:
+        # Of thousands of columns it takes a while.
+        document = dataset_document(found, has_keys=has_keys)
+        return JSONResponse(document, headers={"Cache-Control": f"public, max-age={max_age}"})
+
+    return await asyncio.to_thread(answer)
 
 
 def _has_keys(request: Request) -> bool:

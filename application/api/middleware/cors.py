@@ -17,7 +17,6 @@ EXPOSED = (
     "Content-Range",
     "ETag",
     "Last-Modified",
-    "Link",
     "Location",
     "RateLimit",
     "RateLimit-Policy",

@@ -51,6 +51,17 @@ class Bucket:
             "PATH": os.defpath,
         }
 
+    def direct_settings(self) -> dict[str, Any]:
+        """The settings of a service in this process that answers as it does on Lambda."""
+        return {
+            "dataset_bucket": "bucket",
+            "aws_endpoint_url": self.endpoint,
+            "aws_region": "eu-west-2",
+            "whole_results": True,
+            "empty_bodies": False,
+            "response_max_bytes": LAMBDA_BYTES,
+        }
+
 
 @pytest.fixture(scope="session")
 def environment() -> Iterator[None]:
@@ -114,14 +125,7 @@ def lambda_function(
 @pytest.fixture(scope="session")
 def direct(environment: None, bucket: Bucket) -> Iterator[Served]:
     """The service over that bucket in this process, without Lambda."""
-    with serving(
-        dataset_bucket="bucket",
-        aws_endpoint_url=bucket.endpoint,
-        aws_region="eu-west-2",
-        whole_results=True,
-        empty_bodies=False,
-        response_max_bytes=LAMBDA_BYTES,
-    ) as served:
+    with serving(**bucket.direct_settings()) as served:
         # A large result is whole before its headers.
         served.client.timeout = 120
         yield served

@@ -51,14 +51,7 @@ NOTES = {
 @pytest.fixture(scope="module")
 def uncoded(environment: None, bucket: Bucket) -> Iterator[Served]:
     """The service without Lambda, with the settings for such fronts."""
-    with serving(
-        dataset_bucket="bucket",
-        aws_endpoint_url=bucket.endpoint,
-        aws_region="eu-west-2",
-        whole_results=True,
-        codings="off",
-        empty_bodies=False,
-    ) as served:
+    with serving(**bucket.direct_settings(), codings="off") as served:
         yield served
 
 

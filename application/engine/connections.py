@@ -67,6 +67,7 @@ class StorageConnections:
         self._users = 0
         self._unused = threading.Event()
         self._is_over = False
+        self.given_up = 0  # answers that came too slowly
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -108,6 +109,7 @@ class StorageConnections:
                         _cut(connection)
                     elif answer.is_trickling(self._seconds, now):
                         logger.warning("engine: storage trickles; a request to it is given up")
+                        self.given_up += 1
                         _cut(connection)
             answers = seen
 

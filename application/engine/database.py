@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from application.engine.connections import StorageConnections
-from application.errors import Busy, EngineFailed, ResultTooLarge
+from application.errors import Busy, EngineFailed, ResultTooLarge, StorageUnavailable
 from application.storage.base import REQUEST_SECONDS, EngineAccess, Storage
 from application.telemetry import logger
 
@@ -92,6 +92,7 @@ class Database:
             with self._lock:
                 self._database = None
             raise EngineFailed("The engine failed; the next request gets a new one.") from error
+        given_up = connections.given_up
         try:
             with connections.watched():
                 yield cursor
@@ -106,6 +107,8 @@ class Database:
                 raise ResultTooLarge(OUT_OF_MEMORY) from error
             if "invalidated" in str(error) or "INTERNAL Error" in str(error):
                 self._discard(database)
+            if connections.given_up > given_up:
+                raise StorageUnavailable("The dataset's storage did not answer.") from error
             raise Unexplained("The engine failed while it read the dataset.") from error
         finally:
             cursor.close()

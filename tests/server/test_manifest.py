@@ -73,7 +73,7 @@ def test_validators_need_no_query(tmp_path: Path) -> None:
         assert head.headers["cache-control"] == "public, max-age=3600"
         assert server.get(path, headers={"If-None-Match": head.headers["etag"]}).status_code == 304
         failed = server.get(path)
-        assert (failed.status_code, failed.json()["code"]) == (500, "engine-failed")
+        assert (failed.status_code, failed.json()["code"]) == (500, "dataset-invalid")
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,9 @@ class Work:
     running: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
 
+    def effort(self) -> float:
+        return 0.0
+
     def run(self, tape: Tape) -> None:
         self.running.set()
         try:

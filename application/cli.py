@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from application import __version__
 from application.adapter import check_adapter, default_port
+from application.allowances import raise_file_limit
 from application.errors import DownloadError
+from application.introduction import room_for
 from application.lifespan import check_settings
 from application.service import Service, open_service
 from application.settings import read_settings
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from application.downloads.plan import Plan
 
 READ_BYTES = 1 << 20
+# For clients, storage and the spool; more is no use to one process.
+MOST_FILES = 1 << 16
 # Above the 4 s for which the Lambda Web Adapter keeps its connections to the application.
 KEEP_ALIVE_SECONDS = 65
 # For fetch and verify; not an option, which every user of the machine could see.
@@ -111,6 +115,7 @@ def _serve(options: argparse.Namespace) -> int:
     # Here, for a server tells what is wrong with them by a traceback.
     check_settings(settings)
     check_adapter(options.port, os.environ)
+    raise_file_limit(MOST_FILES)
     config = uvicorn.Config(
         "application.main:app",
         host=options.host,
@@ -119,6 +124,8 @@ def _serve(options: argparse.Namespace) -> int:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         lifespan="on",
         http=HttpProtocol,
+        # uvloop resets who comes when all files are in use; with the other they wait.
+        loop="asyncio" if room_for(settings).tight else "auto",
         # It would believe whoever calls from this machine; TRUSTED_PROXIES says whom the service believes.
         proxy_headers=False,
         # After the service's own grace period, for what even a broken tape does not end.

@@ -35,6 +35,8 @@ Messages are written for the person who made the request: they name what was wro
 be right, and never a path, a URL, SQL or a secret. Causes travel as ``__cause__`` to the log.
 """
 
+import errno
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -177,3 +179,39 @@ class ClientStalled(DownloadError):
 
 class Stopping(DownloadError):
     """The process is shutting down and takes no new downloads."""
+
+
+# How the system says that there is no more of something, and how libraries pass it on in words alone.
+_LACKS = {
+    "open files": ((errno.EMFILE, errno.ENFILE), "too many open files|os error 2[34]\\b"),
+    "memory": (
+        (errno.ENOMEM,),
+        "cannot allocate memory|os error 12\\b|bad.?alloc|m(?:alloc|map) of size|failed to map segment",
+    ),
+    "threads": ((), "can't start new thread|resource temporarily unavailable|os error 11\\b|spawn .*thread"),
+}
+_WORDS = {what: re.compile(words, re.IGNORECASE) for what, (_, words) in _LACKS.items()}
+
+
+def lack(error: BaseException) -> Busy | None:
+    """Busy where an error, or one that led to it, is for want of open files, memory or threads; else None."""
+    found: BaseException | None = error
+    while found is not None:
+        if what := _lacked(found):
+            busy = Busy(f"This service has no {what} to spare; try again later.")
+            busy.__cause__ = error
+            return busy
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    return None
+
+
+def _lacked(error: BaseException) -> str | None:
+    if isinstance(error, MemoryError):
+        return "memory"
+    number = getattr(error, "errno", None)
+    # Other words may be those of clients and of data.
+    is_told_in_words = number is None and not isinstance(error, DownloadError | ValueError | LookupError)
+    for what, (numbers, _) in _LACKS.items():
+        if number in numbers or (is_told_in_words and _WORDS[what].search(str(error))):
+            return what
+    return None

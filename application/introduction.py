@@ -3,11 +3,24 @@
 from importlib.metadata import version
 
 from application import __version__
+from application.allowances import Room, find_room
 from application.settings import Settings
-from application.spool import disk_quota, is_in_memory
+from application.spool import SEGMENT_BYTES, disk_quota, is_in_memory
 from application.storage.base import Storage
 from application.telemetry import logger
 from application.telemetry.tracing import start_tracing
+
+
+def room_for(settings: Settings) -> Room:
+    """The room that the system gives for what the settings ask for."""
+    return find_room(
+        engine_threads=settings.duckdb_threads,
+        engine_bytes=settings.duckdb_memory_bytes,
+        running=settings.production_limit,
+        waiting=settings.production_queue,
+        memory=settings.production_memory,
+        files_of_a_result=-(-settings.spool_max_result // SEGMENT_BYTES) if settings.spool_dir else 0,
+    )
 
 
 def introduce(settings: Settings, storage: Storage, exports: Storage | None) -> None:
@@ -37,6 +50,8 @@ def introduce(settings: Settings, storage: Storage, exports: Storage | None) -> 
         found = settings.endpoint_url
         right = f"set AWS_ENDPOINT_URL={found} instead" if found else "AWS itself is asked, by https"
         logger.warning("Settings: S3_ENDPOINT_URL and S3_USE_SSL are names of a former service; %s", right)
+    if tight := ", ".join(map(str, room_for(settings).tight)):
+        logger.warning("Limits: %s that the settings need; what finds none left is refused (busy)", tight)
     if spool and is_in_memory(spool):
         logger.warning("Spool: SPOOL_DIR is in memory: what lies there is not free for anything else")
     if settings.whole_results and not spool:

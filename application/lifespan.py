@@ -1,10 +1,13 @@
 """The service of an application: opened and closed with its lifespan, or made anew when settings change."""
 
 import threading
+from contextlib import suppress
 
 from application.access.access import Access, open_access
+from application.errors import Busy
 from application.service import Service, Storages, name_storages, open_service, open_storages
 from application.settings import Settings, read_settings
+from application.telemetry import logger
 from application.telemetry.requests import RequestObserver
 from application.telemetry.tracing import stop_tracing
 
@@ -65,6 +68,11 @@ class Lifespan:
         """The service for the settings in force; raises ConfigurationError."""
         return self.service_for(self.settings)
 
+    def opened(self, settings: Settings) -> Service | None:
+        """The service for these settings if it is open; waits for nobody."""
+        service = self._service
+        return service if service and service.settings == settings else None
+
     def service_for(self, settings: Settings) -> Service:
         """The service for these settings; raises ConfigurationError."""
         with self._lock:
@@ -96,9 +104,17 @@ class Lifespan:
         self._stopping = threading.Event()
         self.access.start()
         self.observer.start(self._settings.metrics)
-        self._opening = threading.Timer(OPENING_SECONDS, self.get)
+        self._opening = threading.Timer(OPENING_SECONDS, self._open)
         self._opening.daemon = True
-        self._opening.start()
+        # Without a thread it is opened by who asks first.
+        with suppress(RuntimeError):
+            self._opening.start()
+
+    def _open(self) -> None:
+        try:
+            self.get()
+        except Busy as error:
+            logger.warning("Not opened yet: %s", error)
 
     def _readings(self) -> dict[str, float]:
         service = self._service
@@ -115,7 +131,8 @@ class Lifespan:
         """End a lifespan."""
         if self._opening:
             self._opening.cancel()
-            self._opening.join()
+            if self._opening.ident:
+                self._opening.join()
         with self._lock, self._access_lock:
             service, self._service = self._service, None
             opened, self._access = self._access, None

@@ -9,8 +9,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from application.allowances import OPENING, Room
 from application.errors import ConfigurationError, StorageStalled
-from application.introduction import introduce
+from application.introduction import introduce, room_for
 from application.production.productions import Productions
 from application.production.slots import Slots
 from application.production.watchdog import Patience
@@ -92,6 +93,12 @@ class Service:
     redirects: Redirects
     lanes: Lanes
     readiness: Readiness
+    room: Room
+
+    def admit(self) -> None:
+        """Raise Stopping or Busy where no download is to be begun."""
+        self.productions.check()
+        self.room.check()
 
     async def check(self) -> None:
         """See that storage and engine answer.
@@ -114,7 +121,11 @@ class Service:
         self.productions.drain()
         timer = threading.Timer(self.settings.grace_seconds, self._abort)
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except (RuntimeError, MemoryError):
+            # Without a thread to wait in, nobody waits.
+            self._abort()
 
     def _abort(self) -> None:
         self.engine.give_up()
@@ -155,8 +166,11 @@ def open_service(
 ) -> Service:
     """Build a service, over storages that are open or those of the settings; connects to nothing yet.
 
-    ``stopping`` is set once the process begins nothing more. Raises ConfigurationError.
+    ``stopping`` is set once the process begins nothing more. Raises ConfigurationError, and Busy where there
+    is too little room for the engine.
     """
+    room = room_for(settings)
+    room.check(OPENING)
     # The engine and what writes the formats take longer to import than all else (docs/performance.md).
     from application.datasets.catalogue import Catalogue
     from application.datasets.checks import PageChecks
@@ -167,6 +181,7 @@ def open_service(
     from application.engine.journal import Journal, NoJournal
     from application.engine.scan import Engine
     from application.engine.verdicts import Verdicts, private_folder
+    from application.formats import load_writers
     from application.formats.compression import CODINGS
 
     storage, store = storages or open_storages(settings)
@@ -222,6 +237,9 @@ def open_service(
     )
     exports = _exports(settings, storage, store, downloads)
     redirects = Redirects(storage, settings.native_redirect_seconds, exports)
+    if room.tight:
+        # What is loaded in part is spoiled for good.
+        load_writers()
     return Service(
         settings,
         storage,
@@ -234,6 +252,7 @@ def open_service(
         redirects,
         lanes,
         Readiness(storage, engine, lanes),
+        room,
     )
 
 

@@ -1,6 +1,7 @@
 """The settings, read from the environment at the edge only; docs/configuration.md describes each."""
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from tempfile import gettempdir
@@ -111,6 +112,14 @@ class Settings(BaseSettings):
     @classmethod
     def _off(cls, value: object) -> object:
         return None if value == "off" else value
+
+    @property
+    def duckdb_memory_bytes(self) -> int:
+        """DUCKDB_MEMORY_LIMIT as a number."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s?([KMGT])(i?)B", self.duckdb_memory_limit)
+        assert found  # noqa: S101 - its pattern has been compared
+        number, prefix, binary = found.groups()
+        return int(float(number) * (1024 if binary else 1000) ** ("KMGT".index(prefix) + 1))
 
     @property
     def endpoint_url(self) -> str | None:

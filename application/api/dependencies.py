@@ -1,5 +1,6 @@
 """One parameter of a handler, one parsed value."""
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -38,18 +39,28 @@ async def observed(request: Request) -> None:
     facts.dataset = found.get("dataset", "")[:LONGEST_NAME] or None
 
 
-def lifespan(request: Request) -> Lifespan:
+async def lifespan(request: Request) -> Lifespan:
     """The application's lifespan."""
     found: Lifespan = request.app.state.lifespan
     return found
 
 
-def service(request: Request) -> Service:
-    """The service for the settings in force; raises ConfigurationError."""
-    return lifespan(request).service_for(settings_of(request.scope))
+CurrentLifespan = Annotated[Lifespan, Depends(lifespan)]
 
 
-def development_only(request: Request) -> None:
+async def service(request: Request, current: CurrentLifespan) -> Service:
+    """The service for the settings in force; raises ConfigurationError, and Busy where it has no room."""
+    settings = settings_of(request.scope)
+    if found := current.opened(settings):
+        return found
+    # What opens it takes long, and is done once.
+    return await asyncio.to_thread(current.service_for, settings)
+
+
+CurrentService = Annotated[Service, Depends(service)]
+
+
+async def development_only(request: Request) -> None:
     """404 unless ENVIRONMENT is development."""
     if not settings_of(request.scope).is_development:
         path = request.scope["path"]
@@ -74,7 +85,9 @@ def _pairs(text: bytes, place: str, most: int) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def download_request(request: Request, form: SentForm, dataset: str, extension: str) -> "DownloadRequest":
+async def download_request(
+    request: Request, form: SentForm, dataset: str, extension: str, _: CurrentService
+) -> "DownloadRequest":
     """Path, query string and form as text; the coding by Accept-Encoding.
 
     Raises QueryInvalid and CodingUnacceptable.
@@ -91,11 +104,12 @@ def download_request(request: Request, form: SentForm, dataset: str, extension: 
     offered = CODINGS if settings_of(request.scope).has_codings else ()
     coding = choose_coding(request.headers.get("accept-encoding"), offered, in_parts=in_parts)
     # A form is bounded by its bytes.
-    pairs = parameters(request) + _pairs(form, "form", MOST_BYTES)
+    sent = await asyncio.to_thread(_pairs, form, "form", MOST_BYTES) if form else ()
+    pairs = parameters(request) + sent
     return DownloadRequest(dataset, extension, pairs, coding)
 
 
-def lambda_deadline(request: Request) -> float | None:
+async def lambda_deadline(request: Request) -> float | None:
     """When the invocation ends, as Unix time, on Lambda; elsewhere anybody could send that header."""
     if not settings_of(request.scope).is_lambda:
         return None
@@ -108,7 +122,7 @@ def lambda_deadline(request: Request) -> float | None:
 LambdaDeadline = Annotated[float | None, Depends(lambda_deadline)]
 
 
-def answer_limits(request: Request, deadline: LambdaDeadline) -> Limits | None:
+async def answer_limits(request: Request, deadline: LambdaDeadline) -> Limits | None:
     """What an answer may carry where every result is whole before its headers; None elsewhere."""
     settings = settings_of(request.scope)
     if not (settings.whole_results or settings.response_max_bytes):
@@ -116,7 +130,7 @@ def answer_limits(request: Request, deadline: LambdaDeadline) -> Limits | None:
     return Limits(settings.response_max_bytes or None, deadline)
 
 
-def conditions(request: Request) -> "Conditions":
+async def conditions(request: Request) -> "Conditions":
     """What the client makes its request depend on, from all field lines of each name."""
     from application.downloads.conditions import Conditions
 
@@ -130,20 +144,18 @@ def conditions(request: Request) -> "Conditions":
 RequestedConditions = Annotated["Conditions", Depends(conditions)]
 AnswerLimits = Annotated[Limits | None, Depends(answer_limits)]
 RequestedDownload = Annotated["DownloadRequest", Depends(download_request)]
-CurrentLifespan = Annotated[Lifespan, Depends(lifespan)]
-CurrentService = Annotated[Service, Depends(service)]
 
 
 async def plan(current: CurrentService, requested: RequestedDownload) -> "Plan":
     """The download asked for; holds no thread while it waits for storage."""
-    current.productions.check()
+    current.admit()
     return await current.downloads.planned(requested)
 
 
 PlannedDownload = Annotated["Plan", Depends(plan)]
 
 
-def manifest_request(request: Request, dataset: str) -> "DownloadRequest":
+async def manifest_request(request: Request, dataset: str, _: CurrentService) -> "DownloadRequest":
     """The uncoded download that a manifest is of; raises QueryInvalid unless `format` is there once."""
     from application.downloads.plan import Request as DownloadRequest
     from application.formats import FORMATS
@@ -161,7 +173,7 @@ RequestedManifest = Annotated["DownloadRequest", Depends(manifest_request)]
 
 async def manifest_plan(current: CurrentService, requested: RequestedManifest) -> "Plan":
     """The download that a manifest is of, planned."""
-    current.productions.check()
+    current.admit()
     return await current.downloads.planned(requested)
 
 

@@ -98,6 +98,10 @@ class ProblemResponse(Response):
         await super().__call__(scope, receive, send)
 
 
+def _problem_of(error: BaseException) -> Problem:
+    return next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+
+
 def problem_code(error: BaseException) -> str:
     """The stable code of an error, `internal` for what nobody expected."""
     known = (PROBLEMS[kind].code for kind in type(error).__mro__ if kind in PROBLEMS)
@@ -133,7 +137,9 @@ def problem_response(
 
 async def download_error(request: Request, error: Exception) -> Response:
     """Tell a domain error; what is ours to mend goes to the log with its cause."""
-    problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+    problem = _problem_of(error)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and (busy := errors.lack(error)):
+        error, problem = busy, _problem_of(busy)
     facts_of(request.scope).is_pending = problem.is_pending
     # What is not ready yet is asked for again and again.
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not problem.is_pending:

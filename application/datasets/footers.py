@@ -37,6 +37,9 @@ class Footers:
         missing = [meta for meta, footer in zip(objects, found, strict=True) if footer is None]
         if not missing:
             return [footer for footer in found if footer is not None]
+        if len(missing) == 1:
+            read = iter([self._read(missing[0], name)])
+            return [next(read) if footer is None else footer for footer in found]
         dataset = missing[0].path.partition("/")[0]
         reads = [self._lanes.begin(dataset, partial(self._read, meta, name)) for meta in missing]
         try:

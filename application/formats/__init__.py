@@ -65,3 +65,19 @@ FORMATS: dict[str, Format] = {
         ),
     )
 }
+
+
+def load_writers() -> None:
+    """Load all that writes a format or a coding, and have it make its threads, before they are needed."""
+    import pyarrow as pa
+
+    from application.formats.compression import CODINGS, Compressor
+
+    batch = pa.record_batch({"a": ["b"]})
+    for row in FORMATS.values():
+        encoder = row.open_encoder()
+        encoder.start(batch.schema)
+        encoder.encode(batch)
+        encoder.finish()
+    for coding in CODINGS:
+        Compressor(coding).finish()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Protocol
 
-from application.errors import Busy, DownloadError, EngineFailed, ProductionCancelled, Stopping
+from application.errors import DownloadError, EngineFailed, ProductionCancelled, Stopping, lack
 from application.production.claim import Alarm, Claim, Later
 from application.production.slots import Slots
 from application.production.watchdog import Patience, watched
@@ -105,10 +105,8 @@ class Production:
         """Run in a thread; where none can start, the readers are told so."""
         try:
             self._thread.start()
-        except RuntimeError as error:
-            busy = Busy("This service runs too many threads; try again later.")
-            busy.__cause__ = error
-            self._fail(busy)
+        except (RuntimeError, MemoryError) as error:
+            self._fail(error)
 
     def run(self) -> None:
         """Wait for a slot, make everything, and tell the readers how it ended."""
@@ -178,7 +176,7 @@ class Production:
 
     def _fail(self, error: BaseException) -> None:
         self._registry.forget(self)
-        self.tape.fail(error if isinstance(error, DownloadError) else _unexpected(error))
+        self.tape.fail(lack(error) or (error if isinstance(error, DownloadError) else _unexpected(error)))
         self._end()
         if isinstance(error, ProductionCancelled | Stopping):
             logger.info("production ended: %s", error, extra={"e_tag": self.key})

@@ -2,7 +2,7 @@
 
 from application.spool.quotas import disk_quota, most_files
 from application.spool.reader import Reader
-from application.spool.segments import NO_SPACE, is_in_memory
+from application.spool.segments import NO_SPACE, SEGMENT_BYTES, is_in_memory
 from application.spool.tape import Tape
 
-__all__ = ["NO_SPACE", "Reader", "Tape", "disk_quota", "is_in_memory", "most_files"]
+__all__ = ["NO_SPACE", "SEGMENT_BYTES", "Reader", "Tape", "disk_quota", "is_in_memory", "most_files"]

@@ -8,8 +8,8 @@ from typing import Protocol
 
 SEGMENT_BYTES = 8 << 20
 MEMORY_SEGMENT_BYTES = 1 << 20
-# A full disk, a used-up quota, and a file as large as the system lets it be.
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# A full disk, a used-up quota, a file as large as the system lets it be, and as many as may be open.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE)
 MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
 
 

@@ -105,7 +105,7 @@ class Lanes:
         thread = threading.Thread(target=self._serve, name="storage", daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             # Those that there are come to it; where there are none, nobody does.
             if not self._threads:
                 self._handed.get_nowait()

@@ -76,17 +76,23 @@ def total(found: dict[tuple[str, tuple[tuple[str, str], ...]], float], name: str
 
 @contextmanager
 def running(
-    folder: Path, *arguments: str, workers: int = 1, command: tuple[str, ...] = SERVE, **environment: str
+    folder: Path,
+    *arguments: str,
+    workers: int = 1,
+    command: tuple[str, ...] = SERVE,
+    under: tuple[str, ...] = (),
+    **environment: str,
 ) -> Iterator[Running]:
     """Serve a folder until the block ends; the process is killed if it has not ended by then.
 
-    ``command`` is what serves: ours, or another server of the same application.
+    ``command`` is what serves: ours, or another server of the same application; ``under`` is a command that
+    runs it, such as one that limits it.
     """
     clean = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     given = {"DATASET_BUCKET": folder.as_uri(), "DATASET_PREFIX": "", "LOG_FORMAT": "json", **environment}
     with subprocess.Popen(
         [
-            *(sys.executable, "-m", *command, "--port", "0"),
+            *(*under, sys.executable, "-m", *command, "--port", "0"),
             *("--workers", str(workers), *arguments),
         ],
         env={**clean, **given},

@@ -5,7 +5,8 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from application.api.problems import INTERNAL, problem_code, problem_response, request_id
+from application.api.problems import INTERNAL, download_error, problem_code, problem_response, request_id
+from application.errors import lack
 from application.telemetry import logger
 from application.telemetry.facts import facts_of
 
@@ -40,6 +41,9 @@ class FailureMiddleware:
                     found = {"request_id": identity, "code": code}
                     logger.error("broken off", exc_info=error.__cause__ or error, extra=found)
                 raise
+            if busy := lack(error):
+                await (await download_error(Request(scope), busy))(scope, receive, send)
+                return
             found = {"request_id": identity, "code": INTERNAL}
             logger.error("unexpected failure", exc_info=error, extra=found)
             detail = "Something went wrong here; quote the request id when you report it."

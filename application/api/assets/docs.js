@@ -5,4 +5,9 @@ SwaggerUIBundle({
   deepLinking: true,
   // It would send the document to another origin.
   validatorUrl: null,
+  // It would show a link to what is sent as a file, and no rows.
+  responseInterceptor: (response) => {
+    delete response.headers["content-disposition"];
+    return response;
+  },
 });

@@ -1,0 +1,20 @@
+"""What schemathesis does to each request of its own: its configuration names this module."""
+
+from typing import Any
+
+import schemathesis
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: Any) -> None:
+    """Leave a column, as the document says in words, and accept the codings that this client reads."""
+    for asked in (case.query, case.body):
+        if not isinstance(asked, dict):
+            continue
+        chosen, excluded = asked.get("field"), asked.get("exclude_field")
+        both = isinstance(chosen, list) and isinstance(excluded, list)
+        if both and chosen and all(name in excluded for name in chosen):
+            del asked["exclude_field"]
+    coding = (case.headers or {}).get("Accept-Encoding")
+    if isinstance(coding, str) and "zstd" in coding:
+        case.headers["Accept-Encoding"] = coding.replace("zstd", "gzip")

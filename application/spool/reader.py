@@ -5,7 +5,7 @@ import math
 import time
 from typing import Self
 
-from application.errors import AnswerTooLarge, DeadlineExceeded, SpoolFull
+from application.errors import AnswerTooLarge, DeadlineExceeded, SpoolFull, lack
 from application.spool.tape import NO_SPACE_LEFT, Tape
 
 
@@ -101,7 +101,13 @@ class Reader:
         """At most ``size`` bytes, empty at the clean end; raises the producer's failure."""
         if not await self.ready():
             return b""
-        look = asyncio.get_running_loop().run_in_executor(self._tape.threads, self._look, size)
+        try:
+            look = asyncio.get_running_loop().run_in_executor(self._tape.threads, self._look, size)
+        except RuntimeError as error:
+            if not lack(error):
+                raise
+            # One piece that the loop waits for is better than a download that breaks off.
+            return self._passed(self._look(size))
         return self._passed(await look)
 
     def read_blocking(self, size: int, deadline: float | None = None) -> bytes:

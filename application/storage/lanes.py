@@ -120,8 +120,9 @@ class Lanes:
                 task = self._handed.get(timeout=IDLE_SECONDS)
             except queue.Empty:
                 with self._lock:
-                    # Looked at with the lock held: what was handed out meanwhile counts on this thread.
-                    if len(self._threads) > self._taken.total():
+                    # With the lock held, for what was handed out meanwhile counts on this thread. One stays
+                    # for when no other can be had.
+                    if len(self._threads) > max(self._taken.total(), 1):
                         self._threads.discard(threading.current_thread())
                         return
                 continue

@@ -99,7 +99,6 @@ def test_what_finds_nothing_left_is_busy_and_nothing_else(
         assert server.process.poll() is None
         assert server.get("/health").status_code == 200
         if is_served:
-            assert found[200, ""] > 0
             # All that was refused can be asked for again.
             assert eventually(lambda: asked(server, 3) == (200, ""))
         else:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from typing import Never
 
 import pytest
 
@@ -412,6 +413,20 @@ def test_a_read_that_was_cancelled_loses_no_bytes(
         tape.finish()
         assert asyncio.run(cancelled_then_read()) == b"abcdef"
     tape.close()
+
+
+def test_a_reader_that_gets_no_thread_reads_all_the_same(folder: Path | None) -> None:
+    class NoThreads(ThreadPoolExecutor):
+        def submit(self, *_: object, **__: object) -> Never:
+            raise RuntimeError("can't start new thread")
+
+    with NoThreads() as none:
+        tape = Tape(folder, len(BYTES), nothing, threads=none)
+        with opened(tape) as reader:
+            tape.write(b"all of it")
+            tape.finish()
+            assert asyncio.run(rest_async(reader)) == b"all of it"
+        tape.close()
 
 
 def test_a_loop_that_is_gone_stops_nobody_else(folder: Path | None) -> None:

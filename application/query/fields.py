@@ -39,8 +39,8 @@ def left(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Colum
         ParameterProblem("exclude_field", no_column(name, columns, place))
         for place, name in enumerate(unknown)
     ]
-    excluded = set(_columns(wanted, names))
-    found = tuple(column for column in kept if column not in excluded)
+    excluded = {column.engine_name for column in _columns(wanted, names)}
+    found = tuple(column for column in kept if column.engine_name not in excluded)
     if not found:
         problems.append(ParameterProblem("exclude_field", "no column is left: exclude fewer fields"))
     if problems:
@@ -50,4 +50,5 @@ def left(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Colum
 
 def _columns(wanted: Sequence[str], names: ColumnNames) -> tuple[Column, ...]:
     """The columns of these names in their order, once each."""
-    return tuple(dict.fromkeys(column for name in wanted for column in names.find(name)))
+    # By the engine's names, of which each column has its own: not every Arrow type can be hashed.
+    return tuple({column.engine_name: column for name in wanted for column in names.find(name)}.values())

@@ -25,7 +25,8 @@ def read_filters(
     """
     # For each column and operator, the parameters as the client named them.
     names = ColumnNames(columns)
-    wanted: dict[tuple[Column, str], list[tuple[str, str]]] = {}
+    # By the engine's name of the column, for not every Arrow type can be hashed.
+    wanted: dict[tuple[str, str], tuple[Column, list[tuple[str, str]]]] = {}
     problems: list[ParameterProblem] = []
     unknown: set[str] = set()
     for name, text in pairs:
@@ -46,8 +47,8 @@ def read_filters(
             continue
         opposite = OPERATORS[operator].opposite if text == "false" else None
         sent = (name, "") if opposite else (name, text)
-        wanted.setdefault((column, opposite or operator), []).append(sent)
-    filters = [_filter(column, operator, sent, problems) for (column, operator), sent in wanted.items()]
+        wanted.setdefault((column.engine_name, opposite or operator), (column, []))[1].append(sent)
+    filters = [_filter(column, operator, sent, problems) for (_, operator), (column, sent) in wanted.items()]
     if problems:
         raise QueryInvalid(problems)
     if sum(map(_conditions, filters)) > MOST_CONDITIONS:

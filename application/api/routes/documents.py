@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from application.api.dependencies import CurrentService, development_only
-from application.api.openapi.document import dataset_document, service_document
 from application.api.state import settings_of
 from application.client.contract import DATASET_DOCUMENT, OPENAPI
 
@@ -55,6 +54,9 @@ REDOC = PAGE.format(
 @router.get(OPENAPI, dependencies=in_development)
 async def openapi(request: Request) -> JSONResponse:
     """The OpenAPI document."""
+    # What only a document needs would hold up the start.
+    from application.api.openapi.document import service_document
+
     return JSONResponse(service_document(has_keys=_has_keys(request)))
 
 
@@ -86,6 +88,8 @@ async def dataset_openapi(request: Request, current: CurrentService, dataset: st
     max_age, has_keys = current.settings.cache_max_age, _has_keys(request)
 
     def answer() -> JSONResponse:
+        from application.api.openapi.document import dataset_document
+
         # Of thousands of columns it takes a while.
         document = dataset_document(found, has_keys=has_keys)
         return JSONResponse(document, headers={"Cache-Control": f"public, max-age={max_age}"})

@@ -59,7 +59,9 @@ class SecondReader:
     def batches(self, group: int, names: Sequence[str], rows: int) -> Iterator[list[pa.Array]]:
         """The columns of a row group, so many rows at a time; raises ArrowInvalid where rows are missing."""
         left = self.starts[group + 1] - self.starts[group]
-        for batch in self._file.iter_batches(rows, row_groups=[group], columns=list(names)):
+        # Arrow's own threads would read from storage, and know no trace and no end of the process.
+        batches = self._file.iter_batches(rows, row_groups=[group], columns=list(names), use_threads=False)
+        for batch in batches:
             left -= batch.num_rows
             yield [batch.column(name) for name in names]
         if left:

@@ -15,6 +15,17 @@ class WkbType(pa.ExtensionType):  # type: ignore[misc]  # pyarrow has no types
         self._metadata = metadata
         super().__init__(storage, NAME)
 
+    def __eq__(self, other: object) -> bool:
+        # To pyarrow all of one storage are equal, whatever their reference systems.
+        return isinstance(other, WkbType) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[pa.DataType, bytes]:
+        return self.storage_type, self._metadata
+
     def __arrow_ext_serialize__(self) -> bytes:
         return self._metadata
 

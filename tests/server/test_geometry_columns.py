@@ -62,6 +62,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         wkb = pa.array([OTHER_ENDIAN, POLYGON])
         column = pa.ExtensionArray.from_storage(WkbType(pa.binary(), metadata.encode()), wkb)
         pq.write_table(pa.table({"k": [1, 2], "g": column}), path, store_schema=False)
+    (root / "unlike").mkdir()
+    for name in ("default", "authority"):
+        (root / f"unlike/{name}.parquet").write_bytes((root / f"{FILES[name]}.parquet").read_bytes())
     return root
 
 
@@ -93,6 +96,12 @@ def test_geometry_is_wkt_in_the_text_formats(server: Served, file: str) -> None:
 
 def test_geometry_is_wkt_in_folders_of_parts(server: Served) -> None:
     assert [geometry(row["g"]) for row in server.get("/parts.json").json()] == EXPECTED * 2
+
+
+def test_parts_of_other_reference_systems_are_no_one_dataset(server: Served) -> None:
+    answer = server.get("/unlike.csv")
+    assert (answer.status_code, answer.json()["code"]) == (500, "dataset-invalid")
+    assert "'g'" in answer.json()["detail"]
 
 
 def test_bytes_that_nobody_says_are_geometry_stay_base64(server: Served) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 from application import __version__
 from application.adapter import check_adapter, default_port
@@ -63,21 +64,46 @@ def parser() -> argparse.ArgumentParser:
 
     exported = commands.add_parser("export", help="write one download to a file")
     exported.add_argument("download", metavar="DATASET.FORMAT")
-    exported.add_argument("filters", nargs="*", metavar="PARAMETER=VALUE", help="as in the query string")
+    _add_parameters(exported)
     exported.add_argument("-o", "--output", required=True, type=Path, metavar="FILE")
     exported.set_defaults(run=_export)
 
     fetched = commands.add_parser("fetch", help="download a URL to a file, resumed and verified")
     fetched.add_argument("url", metavar="URL")
+    _add_parameters(fetched)
     fetched.add_argument("-o", "--output", type=Path, metavar="FILE", help="as the URL names it, by default")
     fetched.set_defaults(run=_fetch)
 
     verified = commands.add_parser("verify", help="say whether a file is all of a URL's download")
     verified.add_argument("file", type=Path, metavar="FILE")
     verified.add_argument("url", metavar="URL")
+    _add_parameters(verified)
     verified.add_argument("--etag", metavar="ETAG", help="the ETag that the file came with")
     verified.set_defaults(run=_verify)
     return made
+
+
+def _add_parameters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "parameters",
+        nargs="*",
+        type=_parameter,
+        metavar="PARAMETER=VALUE",
+        help="as in the query string, but as plain text",
+    )
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, mark, value = text.partition("=")
+    if not mark:
+        raise argparse.ArgumentTypeError(f"{text!r} is not PARAMETER=VALUE")
+    return name, value
+
+
+def _url(options: argparse.Namespace) -> str:
+    """The URL of a download with the parameters that were given beside it."""
+    more = urlencode(options.parameters, quote_via=quote)
+    return f"{options.url}{'&' if '?' in options.url else '?'}{more}" if more else str(options.url)
 
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
@@ -145,15 +171,8 @@ def _export(options: argparse.Namespace) -> int:
     from application.downloads.plan import Request
 
     name, _, extension = options.download.rpartition(".")
-    pairs = []
-    for text in options.filters:
-        parameter, mark, value = text.partition("=")
-        if not mark:
-            print(f"download-lambda: {text!r} is not PARAMETER=VALUE", file=sys.stderr)
-            return 2
-        pairs.append((parameter, value))
     with closing(open_service(read_settings())) as service:
-        plan = service.downloads.plan(Request(name, extension, tuple(pairs)))
+        plan = service.downloads.plan(Request(name, extension, tuple(options.parameters)))
         size = _write(service, plan, options.output)
     if plan.missing:
         print(f"The dataset has no column {', '.join(plan.missing)}.", file=sys.stderr)
@@ -180,7 +199,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
     with _progress("fetch") as show:
         try:
-            output, size = fetch(options.url, options.output, show, key=os.environ.get(KEY_VARIABLE))
+            output, size = fetch(_url(options), options.output, show, key=os.environ.get(KEY_VARIABLE))
         except KeyboardInterrupt:
             print("download-lambda: stopped; run it again to go on", file=sys.stderr)
             return 130
@@ -191,7 +210,7 @@ def _fetch(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from application.client.verify import verify
 
-    verdict = verify(options.file, options.url, options.etag, key=os.environ.get(KEY_VARIABLE))
+    verdict = verify(options.file, _url(options), options.etag, key=os.environ.get(KEY_VARIABLE))
     print(verdict.words)
     return 0 if verdict.is_complete else 1
 

@@ -36,7 +36,6 @@ def test_export_writes_the_filtered_rows(folder: Path, capsys: pytest.CaptureFix
         (["nope.csv"], "There is no dataset 'nope'"),
         (["trees.zip"], "There is no format 'zip'"),
         (["trees.csv", "organisation-entity=abc"], "holds integers"),
-        (["trees.csv", "organisation-entity"], "is not PARAMETER=VALUE"),
     ],
 )
 def test_a_failed_export_says_why_and_leaves_nothing(
@@ -118,3 +117,11 @@ def test_workers_are_at_least_one(count: str, capsys: pytest.CaptureFixture[str]
         main(["serve", "--workers", count])
     assert ended.value.code == 2
     assert "--workers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["export", "trees.csv", "-o", "x"], ["fetch", "http://x/trees.csv"]])
+def test_what_is_no_parameter_is_told(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command[:2], "organisation-entity", *command[2:]])
+    assert ended.value.code == 2
+    assert "'organisation-entity' is not PARAMETER=VALUE" in capsys.readouterr().err

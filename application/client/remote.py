@@ -36,6 +36,10 @@ class RemoteFailed(DownloadError):
         self.is_pending = is_pending
 
 
+# A name that no system takes for a folder or a path.
+FILE_NAME = re.compile(r"\.*[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What a manifest says of a download; ``e_tag`` with its quotes."""
@@ -83,8 +87,11 @@ class Address:
 
     @property
     def filename(self) -> str:
-        """The name that its file gets."""
-        return f"{self.dataset}.{self.extension}"
+        """The name that its file gets: the one asked for, where it is plain, as the service has it."""
+        asked = next((value for name, value in self.pairs if name == "filename"), "")
+        name = asked if FILE_NAME.fullmatch(asked) else self.dataset
+        ending = f".{self.extension}"
+        return name if name.lower().endswith(ending) else name + ending
 
 
 def open_url(

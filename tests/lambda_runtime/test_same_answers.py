@@ -20,6 +20,7 @@ pytestmark = pytest.mark.adapter
 # These are of one connection, or of one moment; a Function URL is HTTPS, and the others here are not.
 OWN_HEADERS = {"date", "server", "connection", "x-request-id", "strict-transport-security"}
 TAG = "{etag}"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Asked:
     target: str
     headers: dict[str, str] = field(default_factory=dict)
     method: str = "GET"
+    body: bytes = b""
 
     @property
     def has_body(self) -> bool:
@@ -79,7 +81,21 @@ REQUESTS = [
     Asked("no such format", 404, "/sample.exe"),
     Asked("no such path", 404, "/a/b/c"),
     Asked("HEAD, no such dataset", 404, "/absent.csv", method="HEAD"),
-    Asked("no such method", 405, "/sample.csv", method="POST"),
+    Asked(
+        "a form",
+        200,
+        "/sample.csv",
+        FORM,
+        "POST",
+        b"organisation-entity=org-1&name__in=one%2C%22tw%22%22o%22",
+    ),
+    Asked("a form, nothing matches", 200, "/sample.json", FORM, "POST", b"organisation-entity=none"),
+    Asked(
+        "a form, the client has it", 412, "/sample.csv", {**FORM, "if-none-match": "*"}, "POST", b"limit=1"
+    ),
+    Asked("no form", 415, "/sample.csv", {"content-type": "application/json"}, "POST", b"{}"),
+    Asked("a form as a query", 200, "/sample.csv", FORM, "QUERY", b"limit=2"),
+    Asked("no such method", 405, "/sample.csv", method="DELETE"),
     Asked("no coding accepted", 406, "/sample.csv", {"accept-encoding": "identity;q=0"}),
     Asked("another version wanted", 412, "/sample.csv", {"if-match": '"another"'}),
     Asked("a range beyond the end", 416, "/sample.csv", {"range": "bytes=9999-"}),
@@ -134,7 +150,7 @@ def answers(client: httpx2.Client) -> bool:
 
 
 def over_http(client: httpx2.Client, asked: Asked, headers: dict[str, str]) -> Told:
-    with client.stream(asked.method, asked.target, headers=headers) as response:
+    with client.stream(asked.method, asked.target, headers=headers, content=asked.body) as response:
         body = b"".join(response.iter_raw())
     return Told.of(response.status_code, dict(response.headers), body)
 
@@ -147,7 +163,7 @@ def test_a_request_is_answered_the_same_everywhere(
     tag = direct.client.head(asked.target).headers.get("etag", "")
     headers = {name: value.replace(TAG, tag) for name, value in headers.items()}
     expected = over_http(direct.client, asked, headers)
-    answer = lambda_function.invoke(asked.method, asked.target, headers)
+    answer = lambda_function.invoke(asked.method, asked.target, headers, asked.body)
     told = Told.of(answer.status, answer.headers, answer.body)
     table.add(asked.case, answer, is_equal=told.body == expected.body)
     assert told == expected

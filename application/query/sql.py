@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import pyarrow as pa
+
 from application.models import Column, Query
 from application.query.operators import OPERATORS, loses_order
 from application.query.period import condition
+from application.query.values import value_type
 
 # DuckDB's own columns of read_parquet: the part's index, the row's number in it.
 PLACES = ("file_index", "file_row_number")
@@ -61,11 +64,14 @@ def _order(query: Query) -> str:
     if not query.order:
         return f" ORDER BY {', '.join(PLACES)}" if any(map(loses_order, query.filters)) else ""
     # NaN is the engine's last number. Of equal rows it would give any first, hence their places.
-    terms = [
-        f"{quote(item.column.engine_name)} {'DESC' if item.descending else 'ASC'} NULLS LAST"
-        for item in query.order
-    ]
+    terms = [f"{_key(item.column)} {'DESC' if item.descending else 'ASC'} NULLS LAST" for item in query.order]
     return f" ORDER BY {', '.join([*terms, *PLACES])}"
+
+
+def _key(column: Column) -> str:
+    """What a column is sorted by. The engine gives back its keys for values, and of -0.0 it makes 0.0."""
+    name = quote(column.engine_name)
+    return f"{name} + 0" if pa.types.is_floating(value_type(column.field.type)) else name
 
 
 def _slice(query: Query) -> str:

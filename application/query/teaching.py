@@ -97,8 +97,10 @@ OPERATOR_WORDS: dict[str, str] = {
     "in": "in",
     "exact": "exact",
 }
+# What such a word means after `not.`; the others have no negation of their own.
+NEGATIONS = {"exact": "not", "in": "notin", "contains": "notcontains", "isnull": "notnull"}
 # PostgREST puts the operator before the value, Django and its kin after the name.
-BEFORE_VALUE = re.compile(r"(?P<name>[^=]+)=(not\.)?(?P<operator>[a-z]+)\.(?P<value>.*)", re.DOTALL)
+BEFORE_VALUE = re.compile(r"(?P<name>[^=]+)=(?P<no>not\.)?(?P<operator>[a-z]+)\.(?P<value>.*)", re.DOTALL)
 BRACKETS = re.compile(r"(?P<name>[^\[]+)(?P<mark>\[)(?P<operator>[a-z_]+)\]")
 
 
@@ -107,7 +109,10 @@ def lesson(asked: str, columns: Sequence[Column]) -> str | None:
     if said := WORDS.get(asked.lower()):
         return f"here it is {said.format(column=_example(columns))}"
     before = BEFORE_VALUE.fullmatch(asked)
-    if before and (ours := OPERATOR_WORDS.get(before["operator"])):
+    ours = OPERATOR_WORDS.get(before["operator"]) if before else None
+    if before and before["no"]:
+        ours = NEGATIONS.get(ours or "")
+    if before and ours:
         return f"here it is {before['name']}__{ours}={before['value'][:60]}"
     brackets = BRACKETS.fullmatch(asked)
     name, _, operator = brackets.group("name", "mark", "operator") if brackets else asked.rpartition("__")

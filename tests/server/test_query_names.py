@@ -133,6 +133,7 @@ def test_a_spelling_of_two_columns_is_a_problem_that_names_both(
         ("c__like=5", "c__contains"),
         ("entity=gte.5", "entity__gte=5"),
         ("entity=eq.5", "entity__exact=5"),
+        ("entity=not.eq.5", "entity__not=5"),
         ("format=csv", "the extension in the path"),
         ("filter=x", "__OPERATOR=VALUE"),
     ],

@@ -144,14 +144,17 @@ def _compare(sign: str) -> Callable[[Any, str, pa.DataType], bool]:
     def meets_one(value: Any, text: str, kind: pa.DataType) -> bool:
         days = _days(text)
         if days and isinstance(value, str):
-            # Dates that are kept as text: a partial one counts as its first day.
+            # Dates that are kept as text: a partial one counts as its first day, what is none as text.
             own = _days(value)
             if not value:
                 return False
             if own:
                 bound = days[0] if sign in {"gte", "lt"} else days[1]
                 return _is(own[0], sign, bound)
-        elif days and pa.types.is_date(kind):
+            after = days[0] if sign in {"gte", "lt"} else days[1] + dt.timedelta(days=1)
+            bound_text = after.isoformat().removesuffix("-01").removesuffix("-01")
+            return (value >= bound_text) == (sign in {"gt", "gte"})
+        if days and pa.types.is_date(kind):
             return _is(value, sign, days[0] if sign in {"gte", "lt"} else days[1])
         return _is(_key(value), sign, _key(_value(text, kind)))
 

@@ -22,7 +22,7 @@ from application.engine.units import Units
 from application.engine.windows import VECTOR_ROWS, bands, is_cut, is_numbered, vectors_at_once, windows
 from application.errors import ColumnUnsupported, DatasetInvalid, EngineFailed, ProductionCancelled
 from application.models import Column, Dataset, ObjectMeta, Part, Query, Traits
-from application.query.sql import to_sql
+from application.query.sql import is_ordered, to_sql
 from application.storage.base import Storage
 
 BATCH_BYTES = 4 << 20
@@ -227,7 +227,7 @@ class Engine:
             yield from _by_windows(cursor, source, replace(dataset, extents=extents), query, places)
             return
         if len(runs) == 1:
-            has_places = places or bool(query.order)
+            has_places = places or is_ordered(query)
             source_sql = relation(access, query.columns_read, run=runs[0], places=has_places)
         else:
             source_sql = relation_of_all(access, query.columns_read, runs)

@@ -60,9 +60,14 @@ def _where(query: Query, window: Window | None, values: list[str]) -> str:
     return f" WHERE {' AND '.join(f'({clause})' for clause in clauses)}" if clauses else ""
 
 
+def is_ordered(query: Query) -> bool:
+    """True where rows are put in an order, for which the relation has to have their places."""
+    return bool(query.order) or any(map(loses_order, query.filters))
+
+
 def _order(query: Query) -> str:
-    if not query.order:
-        return f" ORDER BY {', '.join(PLACES)}" if any(map(loses_order, query.filters)) else ""
+    if not is_ordered(query):
+        return ""
     # NaN is the engine's last number. Of equal rows it would give any first, hence their places.
     terms = [f"{_key(item.column)} {'DESC' if item.descending else 'ASC'} NULLS LAST" for item in query.order]
     return f" ORDER BY {', '.join([*terms, *PLACES])}"

@@ -66,13 +66,19 @@ class Next:
 
     @classmethod
     def ask(cls, url: str, kind: Kind, dataset: str) -> "Next":
-        """Ask for the same, over a connection of its own."""
-        response = httpx2.get(
-            url + kind.path(dataset),
-            headers={"Accept-Encoding": IDENTITY, "Connection": "close"},
-            timeout=SECONDS,
-            trust_env=False,
-        )
+        """Ask for the same, over a connection of its own.
+
+        Once more where it is told to: it may have joined what was begun before the fault was over.
+        """
+        for _ in range(2):
+            response = httpx2.get(
+                url + kind.path(dataset),
+                headers={"Accept-Encoding": IDENTITY, "Connection": "close"},
+                timeout=SECONDS,
+                trust_env=False,
+            )
+            if response.status_code != 503 or "retry-after" not in response.headers:
+                break
         assert response.status_code == 200, response.text
         parse = PARSERS.get(kind.extension)
         return cls(response.content, version_of(parse(response.content)) if parse else None)

@@ -80,8 +80,8 @@ class Fault:
 def encoder(monkeypatch: pytest.MonkeyPatch) -> Fault:
     fault, original = Fault(), Format.open_encoder
 
-    def open_encoder(self: Format) -> Encoder:
-        return Counted(original(self), "encode", fault)  # type: ignore[return-value]
+    def open_encoder(self: Format, *given: Any) -> Encoder:
+        return Counted(original(self, *given), "encode", fault)  # type: ignore[return-value]
 
     monkeypatch.setattr(Format, "open_encoder", open_encoder)
     return fault

@@ -218,10 +218,15 @@ class Query:
         return not self.order
 
     @property
+    def columns_looked_at(self) -> tuple[Column, ...]:
+        """The columns that choose rows, or put them in an order."""
+        asked = (*self.filters, *((self.period,) if self.period else ()), *self.order)
+        return tuple(item.column for item in asked)
+
+    @property
     def columns_read(self) -> tuple[Column, ...]:
-        """The columns that a scan reads: those written, then those that choose or order rows."""
-        chosen_by = (*self.filters, *((self.period,) if self.period else ()), *self.order)
-        read = (*self.columns, *(item.column for item in chosen_by))
+        """The columns that a scan reads: those written, then those that are only looked at."""
+        read = (*self.columns, *self.columns_looked_at)
         return tuple({column.engine_name: column for column in read}.values())
 
 

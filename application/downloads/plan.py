@@ -13,8 +13,9 @@ from application.formats import FORMATS, Format
 from application.formats.base import release
 from application.formats.compression import CODINGS, IDENTITY
 from application.models import Column, Dataset, Query
+from application.query.operators import MOST_COMPARED
 from application.query.parameters import parse
-from application.query.sql import PLACES
+from application.query.sql import PLACES, is_ordered
 
 # A result that may be small is made before its headers go out, up to this many bytes or seconds.
 SMALL_BYTES = 4 << 20
@@ -158,9 +159,10 @@ def find_format(extension: str) -> Format:
 def _check_columns(dataset: Dataset, query: Query, chosen: Format) -> None:
     """Refuse by name what cannot be written exactly, before anything runs."""
     can_read_again = is_numbered(dataset)
-    if query.order and not can_read_again:
+    if is_ordered(query) and not can_read_again:
         raise ColumnUnsupported(
-            f"A column named as row numbers are, {' or '.join(PLACES)}, keeps this dataset from being sorted."
+            f"A column named as row numbers are, {' or '.join(PLACES)}, keeps this dataset from being sorted,"
+            f" and from being asked for more than {MOST_COMPARED} values of a column at once."
         )
     for column in query.columns:
         kind = column.field.type

@@ -296,10 +296,10 @@ def _refuse_inexact(query: Query, runs: Sequence[Run]) -> None:
 
 def _check(dataset: Dataset, query: Query, others: frozenset[str]) -> None:
     """Refuse by name what cannot be had of columns that the engine does not read."""
-    for item in query.filters:
-        if item.column.name in others:
+    for column in query.columns_looked_at:
+        if column.name in others:
             raise ColumnUnsupported(
-                f"Column {item.column.name!r} is stored in a way that no filter reads; leave the filter out."
+                f"Column {column.name!r} is stored in a way that no filter and no sort reads; ask without it."
             )
     for column in query.columns:
         if column.name not in others:

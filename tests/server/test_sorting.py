@@ -118,3 +118,20 @@ def test_a_dataset_with_a_column_named_as_row_numbers_is_not_sorted(tmp_path: Pa
         response = server.get("/rows.csv?sort=file_row_number")
         assert (response.status_code, response.json()["code"]) == (422, "column-unsupported")
         assert "file_row_number" in response.json()["detail"]
+        # So many values are put back in order by those numbers.
+        values = [("file_row_number", str(value)) for value in range(60)]
+        assert server.get("/rows.csv", params=values).status_code == 422
+        assert server.get("/rows.csv", params=values[:50]).text.split()[1:] == ['"3"', '"1"', '"2"']
+
+
+@pytest.mark.parametrize("query", ["sort=split", "sort=-split&field=text", "split=1"])
+def test_a_column_that_the_engine_does_not_read_puts_nothing_in_order(tmp_path: Path, query: str) -> None:
+    table = pa.table({"split": pa.array([3, 1, 2], pa.int64()), "text": ["a", "b", "c"]})
+    codings = {"split": "BYTE_STREAM_SPLIT", "text": "PLAIN"}
+    pq.write_table(table, tmp_path / "rows.parquet", use_dictionary=False, column_encoding=codings)
+    with serving_folder(tmp_path) as server:
+        for asked in (query, "", query):  # before it is known what the engine lacks, and after
+            response = server.get(f"/rows.csv?{asked}")
+            assert response.status_code == (422 if asked else 200), response.text
+        assert "column 'split'" in server.get(f"/rows.csv?{query}").json()["detail"].lower()
+        assert [row["text"] for row in server.get("/rows.json?sort=-text").json()] == ["c", "b", "a"]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from application.errors import Busy
+from application.formats.handles import has_handles
 
 MEBIBYTE = 1 << 20
 # Files in which a running process finds its own limits, by version 2 and 1 of control groups.
@@ -111,19 +112,6 @@ def _most_threads() -> int | None:
     return min(found, default=None)
 
 
-def _has_files(count: int) -> bool:
-    found = []
-    try:
-        for _ in range(count):
-            found.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
-    except OSError:
-        return False
-    finally:
-        for descriptor in found:
-            os.close(descriptor)
-    return True
-
-
 def _has_threads(count: int) -> bool:
     over = threading.Event()
     try:
@@ -144,4 +132,4 @@ def _has_address_space(count: int) -> bool:
     return pages * resource.getpagesize() + count <= resource.getrlimit(resource.RLIMIT_AS)[0]
 
 
-LEFT = {"open files": _has_files, "threads": _has_threads, "address space": _has_address_space}
+LEFT = {"open files": has_handles, "threads": _has_threads, "address space": _has_address_space}

@@ -9,11 +9,18 @@ from application.errors import Busy
 SPARE = 32
 
 
-def check_handles() -> None:
-    """Raise Busy where the process has too few file handles left to begin with a library."""
+def has_handles(count: int) -> bool:
+    """True where the process can have so many more file handles."""
     try:
         with ExitStack() as held:
-            for _ in range(SPARE):
-                held.callback(os.close, os.open(os.devnull, os.O_RDONLY))
-    except OSError as error:
-        raise Busy("This service has too few file handles left; try again later.") from error
+            for _ in range(count):
+                held.callback(os.close, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def check_handles() -> None:
+    """Raise Busy where the process has too few file handles left to begin with a library."""
+    if not has_handles(SPARE):
+        raise Busy("This service has too few file handles left; try again later.")

@@ -69,7 +69,7 @@ def test_duckdb(served: Served, expected: list[str]) -> None:
 
 def test_r(served: Served, expected: list[str], tmp_path: Path) -> None:
     if not shutil.which("Rscript"):
-        pytest.skip("R is not here")
+        pytest.skip("Rscript is not installed: it is in r-base-core")
     script = tmp_path / "example.R"
     script.write_text(example("r", "read.csv", served) + "cat(rows$reference, sep = '\\n')\n")
     done = subprocess.run(["Rscript", script], capture_output=True, text=True, check=True, timeout=60)

@@ -83,7 +83,7 @@ def test_without_codings_every_answer_is_the_same_behind_it(
             tag = uncoded.client.head(asked.target).headers.get("etag", "")
             headers = {name: value.replace(TAG, tag) for name, value in headers.items()}
             expected = over_http(uncoded.client, asked, headers)
-            answer = function.invoke(asked.method, asked.target, headers)
+            answer = function.invoke(asked.method, asked.target, headers, asked.body)
             length = "content-length"
             given = {length if name == RENAMED_LENGTH else name: it for name, it in answer.headers.items()}
             assert Told.of(answer.status, given, answer.body) == expected, asked.case

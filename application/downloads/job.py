@@ -55,7 +55,7 @@ class DownloadJob:
         """Write the whole result, or raise; the version of the data is compared before and after."""
         plan = self.plan
         self._raise_if_changed()
-        encoder = plan.format.open_encoder(plan.query.dialect)
+        encoder = plan.format.open_encoder(plan.query.dialect, plan.about)
         output = _Output(tape, plan.coding)
         try:
             dataset, query = self.engine.settled(

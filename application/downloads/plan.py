@@ -1,10 +1,12 @@
 """What a client asks for, fitted to its dataset: a frozen plan with its ETag; nothing has run."""
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import NoReturn
 
 from application import engine
+from application.about import About
 from application.downloads.conditions import Validators, make_e_tag
 from application.engine.conform import can_be_read_again
 from application.engine.windows import is_numbered
@@ -65,6 +67,21 @@ class Plan:
     def validators(self) -> Validators:
         """What an answer with this plan is recognised by."""
         return Validators(self.e_tag, self.dataset.last_modified)
+
+    @property
+    def about(self) -> About:
+        """What the file says about itself."""
+        dataset = self.dataset
+        said = self.query.identity()
+        if self.query.columns == dataset.columns:
+            del said["columns"]
+        return About(
+            dataset.name,
+            json.dumps(said, ensure_ascii=False) if said else "",
+            dataset.e_tag,
+            self.e_tag,
+            dataset.last_modified,
+        )
 
     def max_age(self, most: int) -> int:
         """Seconds, at most so many, that an answer to the request may be kept."""

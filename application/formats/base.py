@@ -16,6 +16,7 @@ from application.formats.handles import check_handles
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from application.about import About
     from application.models import Column, Dialect
 
 Chunk: TypeAlias = bytes | memoryview
@@ -44,8 +45,9 @@ class Format:
     ``growth`` is how many times the size of the uncompressed columns a file is at most, roughly.
     ``codable``: gzip and zstd make it smaller. ``native``: a stored object may be the answer itself.
     ``random_access``: its readers seek, so they want it whole before its headers. ``geometry``: only
-    for datasets that have one. ``words``: it has a place for title and licence. ``wkt``: it is text, so
-    geometry is WKT in it. ``dialect``: it is delimited text, and written so unless a query says otherwise.
+    for datasets that have one. ``words``: it has a place for what a file says about itself. ``wkt``: it is
+    text, so geometry is WKT in it. ``dialect``: it is delimited text, and written so unless a query says
+    otherwise.
     """
 
     extension: str
@@ -74,10 +76,12 @@ class Format:
         is_text = self.media_type.startswith("text/")
         return f"{self.media_type}; charset=utf-8" if with_charset and is_text else self.media_type
 
-    def open_encoder(self, dialect: Dialect | None = None) -> Encoder:
-        """Return a new encoder, of that dialect or its own where it has one."""
-        options = (dialect or self.dialect,) if self.dialect else ()
-        encoder: Encoder = _load(self.encoder)(*options)
+    def open_encoder(self, dialect: Dialect | None = None, about: About | None = None) -> Encoder:
+        """Return a new encoder: of that dialect, or its own; where it has a place, it says ``about``."""
+        options: dict[str, object] = {"dialect": dialect or self.dialect} if self.dialect else {}
+        if self.words and about:
+            options["about"] = about
+        encoder: Encoder = _load(self.encoder)(**options)
         return encoder
 
     def check_columns(self, columns: Sequence[Column]) -> None:

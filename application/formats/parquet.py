@@ -7,8 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from application.about import About
 from application.errors import ColumnUnsupported
 from application.formats.base import Chunk, unsupported
+from application.formats.words import NOTHING, key_values
 from application.models import Column
 
 types = pa.types
@@ -51,13 +53,16 @@ class _Sink:
 class ParquetEncoder:
     """Writes row groups that end with their 100,000th row, or with the row that fills 64 MiB."""
 
-    def __init__(self) -> None:
+    def __init__(self, about: About = NOTHING) -> None:
+        self._about = about
         self._sink = _Sink()
         self._pieces: list[pa.RecordBatch] = []
         self._rows = 0
         self._bytes = 0
 
     def start(self, schema: pa.Schema) -> Chunk:
+        if said := key_values(self._about):
+            schema = schema.with_metadata({**(schema.metadata or {}), **said})
         self._writer = _writer(self._sink, schema)
         return self._sink.take()
 

@@ -30,7 +30,7 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
         "46f531a952a80342746a3a119651f2f89c95b6184fac6357835997c3fa2ebc6e",
     ),
     "parquet": (
-        ("revision 2", "pyarrow 26.0.1"),
+        ("revision 3", "pyarrow 26.0.1"),
         "6f73c74fecaa28ca45fc38f5d1e0e8ac563d8c42102ba426bd4015586567ddf5",
     ),
     "gzip": (

@@ -1,6 +1,7 @@
 """A new field of a query is seen wherever one result is told from another."""
 
 import io
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -93,3 +94,14 @@ def test_a_new_parameter_that_cannot_be_read_is_a_problem(query: str, server: Se
 
 def test_a_parameter_that_is_repeated_alike_is_one(server: Served, first: None) -> None:
     assert e_tag(server, "/sample.csv?first=2&first=2") == e_tag(server, "/sample.csv?first=2")
+
+
+def test_a_made_file_says_its_source_and_its_query(server: Served) -> None:
+    some = server.get("/sample.parquet?organisation-entity=org-1&limit=1")
+    said = pq.read_metadata(io.BytesIO(some.content)).metadata
+    manifest = server.get("/datasets/sample/manifest?format=parquet&organisation-entity=org-1&limit=1").json()
+    assert said[b"source"].decode() == manifest["source"]["e_tag"]
+    assert json.loads(said[b"query"]) == {
+        "filters": [{"column": "organisation-entity", "operator": "exact", "values": ["org-1"]}],
+        "limit": 1,
+    }

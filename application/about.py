@@ -1,0 +1,26 @@
+"""What a file says about itself: whose words, which query, of which version of the data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What goes into a file whose format has a place for it; what is unknown is empty, and left out.
+
+    ``query`` is the query's identity as JSON, empty for all rows and columns. ``source`` is the ETag of the
+    data, ``e_tag`` that of the file, both without quotes. ``columns`` are descriptions by column name.
+    """
+
+    dataset: str = ""
+    query: str = ""
+    source: str = ""
+    e_tag: str = ""
+    last_modified: datetime | None = None
+    title: str = ""
+    description: str = ""
+    licence: str = ""
+    attribution: str = ""
+    publisher: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)

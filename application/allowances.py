@@ -75,7 +75,7 @@ def find_room(
             Allowance(
                 "threads",
                 _most_threads(),
-                BASE_THREADS + engine_threads + THREADS_OF_A_PRODUCTION * running + waiting,
+                BASE_THREADS + engine_threads + (THREADS_OF_A_PRODUCTION + engine_threads) * running + waiting,
             ),
             Allowance(
                 "address space",

@@ -161,7 +161,7 @@ class Downloads:
                 f"{self._memory >> 20} MiB; column {widest.name!r} needs most: choose others with "
                 f"field=NAME, or leave it out with exclude_field={widest.name}."
             )
-        return DownloadJob(plan, self._engine, self._catalogue, memory)
+        return DownloadJob(plan, self._engine, self._catalogue, memory, self._threads)
 
     def kept(self, plan: Plan) -> Content | None:
         """A plan's bytes if they are whole already; makes nothing."""

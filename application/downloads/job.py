@@ -1,6 +1,7 @@
 """One production: the rows of a plan through its encoder, and a compressor, onto a tape."""
 
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from application.datasets.catalogue import Catalogue
@@ -18,9 +19,9 @@ from application.spool import Tape
 class _Output:
     """A tape, behind a compressor where the coding asks for one."""
 
-    def __init__(self, tape: Tape, coding: str) -> None:
+    def __init__(self, tape: Tape, coding: str, workers: int) -> None:
         self._tape = tape
-        self._compressor = None if coding == IDENTITY else Compressor(coding)
+        self._compressor = None if coding == IDENTITY else Compressor(coding, workers)
 
     def write(self, data: Chunk) -> None:
         """Write what is ready of these bytes."""
@@ -31,15 +32,21 @@ class _Output:
         if self._compressor:
             self._tape.write(self._compressor.finish())
 
+    def close(self) -> None:
+        """Let go of what compresses."""
+        if self._compressor:
+            self._compressor.close()
+
 
 @dataclass(slots=True)
 class DownloadJob:
-    """One production: the rows of a plan through its encoder onto a tape."""
+    """One production: the rows of a plan through its encoder onto a tape, by so many threads where it can."""
 
     plan: Plan
     engine: Engine
     catalogue: Catalogue
     memory: int
+    threads: int = 1
     cancellation: Cancellation = field(default_factory=Cancellation)
 
     @property
@@ -53,10 +60,13 @@ class DownloadJob:
 
     def run(self, tape: Tape) -> None:
         """Write the whole result, or raise; the version of the data is compared before and after."""
+        with closing(_Output(tape, self.plan.coding, self.threads)) as output:
+            self._write(tape, output)
+
+    def _write(self, tape: Tape, output: _Output) -> None:
         plan = self.plan
         self._raise_if_changed()
         encoder = plan.format.open_encoder(plan.query.dialect, plan.about)
-        output = _Output(tape, plan.coding)
         try:
             dataset, query = self.engine.settled(
                 plan.dataset, plan.query, self.cancellation, wkt=plan.format.wkt

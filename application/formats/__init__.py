@@ -80,4 +80,5 @@ def load_writers() -> None:
         encoder.encode(batch)
         encoder.finish()
     for coding in CODINGS:
-        Compressor(coding).finish()
+        with Compressor(coding) as compressor:
+            compressor.finish()

@@ -90,7 +90,7 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> Fault:
 @pytest.fixture
 def compressor(monkeypatch: pytest.MonkeyPatch) -> Fault:
     fault = Fault()
-    monkeypatch.setattr(job, "Compressor", lambda coding: Counted(Compressor(coding), "compress", fault))
+    monkeypatch.setattr(job, "Compressor", lambda *of: Counted(Compressor(*of), "compress", fault))
     return fault
 
 

@@ -65,6 +65,8 @@ def find_room(
 ) -> Room:
     """The room for so many productions that run and wait, and for their clients."""
     downloads = running + waiting
+    # Those of the engine do not do what a production's own do, which are as many where it compresses.
+    threads = engine_threads + (THREADS_OF_A_PRODUCTION + engine_threads) * running
     return Room(
         (
             Allowance(
@@ -75,7 +77,7 @@ def find_room(
             Allowance(
                 "threads",
                 _most_threads(),
-                BASE_THREADS + engine_threads + (THREADS_OF_A_PRODUCTION + engine_threads) * running + waiting,
+                BASE_THREADS + threads + waiting,
             ),
             Allowance(
                 "address space",

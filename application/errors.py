@@ -186,7 +186,8 @@ _LACKS = {
     "open files": ((errno.EMFILE, errno.ENFILE), "too many open files|os error 2[34]\\b"),
     "memory": (
         (errno.ENOMEM,),
-        "cannot allocate memory|os error 12\\b|bad.?alloc|m(?:alloc|map) of size|failed to map segment",
+        "cannot allocate memory|not enough memory|os error 12\\b|bad.?alloc|m(?:alloc|map) of size"
+        "|failed to map segment",
     ),
     "threads": ((), "can't start new thread|resource temporarily unavailable|os error 11\\b|spawn .*thread"),
 }

@@ -25,6 +25,7 @@ class PanicException(BaseException):
         (MemoryError(), "memory"),
         (OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), "memory"),
         (Exception("std::bad_alloc"), "memory"),
+        (Exception("zstd compress error: Allocation error : not enough memory"), "memory"),
         (Exception("Out of Memory Error: Failed to allocate block of 1 bytes (bad allocation)"), "memory"),
         (Exception("malloc of size 1048576 failed"), "memory"),
         (ImportError("/x/backend.so: failed to map segment from shared object"), "memory"),

@@ -150,9 +150,8 @@ def test_a_failure_comes_out_and_leaves_no_thread(monkeypatch: pytest.MonkeyPatc
         return real(block)
 
     monkeypatch.setattr(isal_zlib, "crc32", failing)
-    with pytest.raises(MemoryError), Compressor("gzip", workers) as compressor:
-        compressor.compress(TEXT)
-        compressor.finish()
+    with pytest.raises(MemoryError):
+        coded("gzip", TEXT, workers)
     assert threads_of_gzip() == 0
 
 

@@ -1,4 +1,11 @@
-"""Delimited text as RFC 4180 has it, LF at line ends by default: text is quoted, NULL is an empty cell."""
+"""Delimited text as RFC 4180 has it, with LF by default: NULL is an empty cell, empty text is `""`.
+
+Csv has all text in quotes, by which some readers know numbers from text. Tsv quotes only what could not
+be read without them, for it is also taken by programs that split lines at tabs, such as cut.
+"""
+
+from collections.abc import Sequence
+from io import BytesIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -6,7 +13,8 @@ import pyarrow.csv
 
 from application.formats.base import Chunk
 from application.formats.columns import converted, normalise
-from application.formats.scalars import writable
+from application.formats.handles import begin_polars
+from application.formats.scalars import is_string, writable
 from application.models import Dialect
 
 types = pa.types
@@ -26,11 +34,12 @@ class DelimitedEncoder:
         )
 
     def start(self, schema: pa.Schema) -> Chunk:
-        names = pa.array(schema.names, pa.string())
-        names = (_neutralised(names) if self._dialect.safe else names).to_pylist()
-        header = self._dialect.delimiter.join('"' + name.replace('"', '""') + '"' for name in names)
-        text = header + self._line_end if self._dialect.header else ""
-        return ("\ufeff" + text if self._dialect.bom else text).encode()
+        if not self._dialect.header:
+            return self._mark
+        names = [pa.array([name], pa.string()) for name in schema.names]
+        if self._dialect.safe:
+            names = [_neutralised(name) for name in names]
+        return self._mark + bytes(self._written(names))
 
     def encode(self, batch: pa.RecordBatch) -> Chunk:
         cells = converted(batch, _cells)
@@ -39,12 +48,45 @@ class DelimitedEncoder:
         if len(cells) == 1:
             # To many readers a blank line is no row, so NULL is "" here.
             cells = [cells[0].cast(pa.large_string()).fill_null("")]
-        sink = pa.BufferOutputStream()
-        pyarrow.csv.write_csv(pa.RecordBatch.from_arrays(cells, batch.schema.names), sink, self._options)
-        return memoryview(sink.getvalue()).cast("B")
+        return self._written(cells)
 
     def finish(self) -> Chunk:
         return b""
+
+    @property
+    def _mark(self) -> bytes:
+        return "\ufeff".encode() if self._dialect.bom else b""
+
+    def _written(self, cells: Sequence[pa.Array]) -> Chunk:
+        """Return the cells of some rows, as ``_cells`` gives them, as records."""
+        sink = pa.BufferOutputStream()
+        names = [str(index) for index in range(len(cells))]
+        pyarrow.csv.write_csv(pa.RecordBatch.from_arrays(cells, names), sink, self._options)
+        return memoryview(sink.getvalue()).cast("B")
+
+
+class TabbedEncoder(DelimitedEncoder):
+    """As csv, but with quotes only round text that holds a delimiter, a quote or a line end, or nothing."""
+
+    def _written(self, cells: Sequence[pa.Array]) -> Chunk:
+        # It writes text alone as it is wanted here, which pyarrow does not.
+        import polars as pl
+
+        # Of the other types some are told in other words than csv has.
+        alike = [
+            cell if is_string(cell.type) or types.is_integer(cell.type) else cell.cast(pa.string())
+            for cell in cells
+        ]
+        begin_polars()
+        sink = BytesIO()
+        pl.DataFrame({str(index): pl.from_arrow(cell) for index, cell in enumerate(alike)}).write_csv(
+            sink,
+            include_header=False,
+            separator=self._dialect.delimiter,
+            line_terminator=self._line_end,
+            quote_style="necessary",
+        )
+        return sink.getbuffer()
 
 
 def _neutralised(column: pa.Array) -> pa.Array:

@@ -2,6 +2,8 @@
 
 import os
 from contextlib import ExitStack
+from functools import cache
+from io import BytesIO
 
 from application.errors import Busy
 
@@ -24,3 +26,12 @@ def check_handles() -> None:
     """Raise Busy where the process has too few file handles left to begin with a library."""
     if not has_handles(SPARE):
         raise Busy("This service has too few file handles left; try again later.")
+
+
+@cache
+def begin_polars() -> None:
+    """Have polars make its threads and what wakes them, while there are handles for them; or Busy."""
+    check_handles()
+    import polars as pl
+
+    pl.DataFrame({"v": [0]}).write_ndjson(BytesIO())

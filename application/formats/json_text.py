@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Sequence
-from functools import cache
 from io import BytesIO
 from itertools import groupby
 
@@ -12,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from application.formats.columns import converted, entries, normalise, spans
-from application.formats.handles import check_handles
+from application.formats.handles import begin_polars
 from application.formats.scalars import is_json, is_plain
 
 types = pa.types
@@ -87,7 +86,7 @@ def _written(columns: Sequence[pa.Array], names: Sequence[str], lead: bytes = b"
     sink.write(lead)
     # From a whole batch polars would give a column without a name one of its own.
     frame = {name: pl.from_arrow(column) for name, column in zip(names, columns, strict=True)}
-    _begin()
+    begin_polars()
     pl.DataFrame(frame).write_ndjson(sink)
     return sink.getvalue()
 
@@ -100,10 +99,3 @@ def _split(body: bytes, opening: bytes) -> pa.Array:
     whole = pa.StringArray.from_buffers(1, pa.py_buffer(struct.pack("ii", 0, inner.size)), inner)
     # A raw newline stands only between rows: polars escapes the others.
     return pc.split_pattern(whole, (b"}\n" + opening).decode()).values
-
-
-@cache
-def _begin() -> None:
-    """Have polars make its threads and what wakes them, while there are handles for them; or Busy."""
-    check_handles()
-    pl.DataFrame({"v": [0]}).write_ndjson(BytesIO())

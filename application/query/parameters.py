@@ -192,7 +192,7 @@ def _read(
         problem = ParameterProblem(row.name, f"there is more than one {row.name!r}: say it once")
         raise QueryInvalid([problem])
     if row.is_of_text and parts["dialect"] is None:
-        detail = f"{row.name!r} is for delimited text, such as csv: leave it out here"
+        detail = f"{row.name!r} is for delimited text, csv and tsv: leave it out here"
         raise QueryInvalid([ParameterProblem(row.name, detail)])
     try:
         return {part: read(texts, parts.get(part), columns) for part, read in row.into.items()}

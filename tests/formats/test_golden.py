@@ -21,6 +21,10 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
         ("revision 2", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
         "ccf7d858de6b7bdb7d1718052936b38dac34eec55e04553647889e408c9620cd",
     ),
+    "tsv": (
+        ("revision 1", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
+        "7d732f53e5b0c30e7ce6702ad7ada25451ccedc04ae76999d3b238cba3357859",
+    ),
     "json": (
         ("revision 2", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
         "8fd5dab90d39afeced4c4eb0e58a850079c013a0123ad26f6815577a7cfb7d3b",

@@ -96,6 +96,19 @@ def test_a_delimiter_that_could_be_part_of_a_value_is_refused(delimiter: str, se
     assert [problem["parameter"] for problem in response.json()["errors"]] == ["delimiter"]
 
 
+def test_tsv_takes_what_csv_takes_and_quotes_by_the_delimiter_in_force(served: Served) -> None:
+    plain = served.get("/texts.tsv")
+    assert plain.headers["content-type"] == "text/tab-separated-values"
+    asked = {"delimiter": ";", "line_end": "crlf", "bom": "true", "safe": "true"}
+    text = served.get("/texts.tsv", params=asked).content.decode()
+    assert text.startswith("\ufeff'=name;number;when\r\nplain;-1;1970-01-01T00:00:00.000000\r\n")
+    assert '\r\n"semi;colon";3;' in text
+    assert "\r\ntab\there;5;" in text
+    assert b'\n"tab\there"\t5\t' in plain.content
+    tags = {served.client.head(f"/texts.tsv{query}").headers["etag"] for query in ("", "?delimiter=%09")}
+    assert tags == {plain.headers["etag"]}
+
+
 @pytest.mark.parametrize("extension", ["json", "ndjson", "parquet"])
 @pytest.mark.parametrize(
     "query", ["bom=true", "delimiter=;", "header=false", "line_end=crlf", "safe=true", "preset=excel"]
@@ -107,7 +120,7 @@ def test_a_parameter_that_does_not_fit_the_format_is_refused(
     assert response.status_code == 422
     [problem] = response.json()["errors"]
     assert problem["parameter"] == query.partition("=")[0]
-    assert "is for delimited text, such as csv" in problem["detail"]
+    assert "is for delimited text, csv and tsv" in problem["detail"]
 
 
 @pytest.mark.parametrize("query", ["bom=1", "header=no", "safe=", "line_end=cr", "preset=word", "bom=True"])

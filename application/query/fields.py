@@ -19,8 +19,10 @@ def chosen(texts: Sequence[str], kept: tuple[Column, ...], columns: Sequence[Col
         return kept
     found = _columns(wanted, names)
     if not found:
-        detail = f"none of the chosen fields exists: {no_column(wanted[0], columns)}"
-        raise QueryInvalid([ParameterProblem("field", detail)])
+        said = [no_column(name, columns, place) for place, name in enumerate(wanted)]
+        raise QueryInvalid(
+            [ParameterProblem("field", f"none of the chosen fields exists: {each}") for each in said]
+        )
     return found
 
 

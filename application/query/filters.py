@@ -4,16 +4,18 @@ from collections.abc import Collection, Iterable, Sequence
 
 from application.errors import ParameterProblem, QueryInvalid
 from application.models import Column, Filter
-from application.query.hints import MOST_HINTS, hint
-from application.query.names import ColumnNames, NameProblem
+from application.query.hints import MOST_HINTS, hint, nearest
+from application.query.names import ColumnNames, NameProblem, reached
 from application.query.operators import OPERATORS
 from application.query.planning_data import NAMED_FILTERS
 from application.query.teaching import lesson
+from application.query.values import value_type
 
 # What the engine plans in a moment; the values of `exact`, `in` and their negations are one condition.
 MOST_CONDITIONS = 1000
 OPERATOR_MARK = "__"
 DEFAULT_OPERATOR = "exact"
+NOTHING = "{!r} is neither a parameter nor a column of this dataset"
 
 
 def read_filters(
@@ -40,9 +42,8 @@ def read_filters(
         if column is None:
             if name not in unknown:
                 is_taught = len(unknown) < MOST_HINTS
-                problems.append(
-                    ParameterProblem(name, _unknown(name, columns, parameters, is_taught=is_taught))
-                )
+                said = _unknown(name, columns, names, parameters) if is_taught else ""
+                problems.append(ParameterProblem(name, NOTHING.format(name) + said))
             unknown.add(name)
             continue
         opposite = OPERATORS[operator].opposite if text == "false" else None
@@ -84,15 +85,21 @@ def _conditions(item: Filter) -> int:
     return len(item.values) // takes if takes else 1
 
 
-def _unknown(name: str, columns: Sequence[Column], parameters: Collection[str], *, is_taught: bool) -> str:
-    """What to say of a parameter that is nothing here."""
-    nothing = f"{name!r} is neither a parameter nor a column of this dataset"
-    if not is_taught:
-        return nothing
-    base, _, operator = name.rpartition(OPERATOR_MARK)
-    known = [*dict.fromkeys(column.name for column in columns), *parameters]
-    meant = lesson(name, columns) or hint(base if operator in OPERATORS else name, known, columns)
-    return f"{nothing}; {meant}"
+def _unknown(name: str, columns: Sequence[Column], names: ColumnNames, parameters: Collection[str]) -> str:
+    """What may have been meant by a parameter that is nothing here."""
+    if taught := lesson(name, columns):
+        return f"; {taught}"
+    known = list(dict.fromkeys(column.name for column in columns))
+    base, mark, operator = name.rpartition(OPERATOR_MARK)
+    if mark and operator in OPERATORS:
+        return f"; {hint(base, known, columns, mark + operator)}"
+    if mark and (column := reached(base, names)):
+        kind = value_type(column.field.type)
+        possible = [row.name for row in OPERATORS.values() if row.applies(kind)]
+        near = nearest(operator, possible)
+        ours = f"did you mean {base + mark + near!r}?" if near else f"its operators are {', '.join(possible)}"
+        return f", though {base!r} is a column; {ours}"
+    return f"; {hint(name, [*known, *parameters], columns)}"
 
 
 def _filter(
@@ -106,7 +113,7 @@ def _filter(
         try:
             values = row.values(column, text)
         except ValueError as problem:
-            taught = lesson(f"{name}={text}", [column])
+            taught = lesson(f"{column.name}={text}", [column])
             detail = f"column {column.name!r} {problem}" + (f"; {taught}" if taught else "")
             problems.append(ParameterProblem(name, detail))
             continue

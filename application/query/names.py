@@ -37,6 +37,15 @@ class ColumnNames:
         return alike
 
 
+def reached(name: str, names: ColumnNames) -> Column | None:
+    """The one column that a name reaches; None where it reaches none, or may be several."""
+    try:
+        found = names.find(name)
+    except NameProblem:
+        return None
+    return found[0] if len(found) == 1 else None
+
+
 def named(texts: Sequence[str], names: Container[str]) -> list[str]:
     """The names that texts choose, once each: a text is a name itself, else a CSV record of names.
 

@@ -12,6 +12,7 @@ from application.query.values import has_grammar
 DESCENDING = "-"
 # The most that the engine counts to.
 MOST_ROWS = (1 << 63) - 1
+MOST_DIGITS = len(str(MOST_ROWS))
 
 
 def order(texts: Sequence[str], _: object, columns: Sequence[Column]) -> tuple[Order, ...]:
@@ -59,9 +60,10 @@ class _Shorthands:
 def count(texts: Sequence[str], *_: object) -> int:
     """A number of rows; raises ValueError."""
     text = texts[0]
-    if not (text.isascii() and text.isdigit()) or int(text[:40]) > MOST_ROWS:
+    digits = text.lstrip("0") or text[:1]
+    if not (text.isascii() and text.isdigit()) or len(digits) > MOST_DIGITS or int(digits) > MOST_ROWS:
         raise ValueError(f"{text[:60]!r} is no number of rows: use a whole one, such as 100")
-    return int(text)
+    return int(digits)
 
 
 def _order(text: str, names: ColumnNames, columns: Sequence[Column], place: int) -> Order:
@@ -69,7 +71,8 @@ def _order(text: str, names: ColumnNames, columns: Sequence[Column], place: int)
     down = names.find(base) if base != text else ()
     if down and text in names:
         raise ValueError(f"{text!r} may be that column, or {base!r} from its end: sort by another column")
-    found = down or names.find(text)
+    # No other spelling of a name that begins with `_`: that would turn the order round.
+    found = down or (names.find(text) if base == text or text in names else ())
     if not found:
         raise ValueError(no_column(base, columns, place))
     column = found[0]

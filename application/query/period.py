@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 
 from application.models import Column, Period
+from application.query.names import ColumnNames, reached
 from application.query.values import is_text, value_type
 
 # The column of planning data that says when a row ended.
@@ -18,15 +19,20 @@ def period(texts: Sequence[str], _: object, columns: Sequence[Column]) -> Period
     wanted = set(texts)
     if unknown := sorted(wanted - set(PERIODS)):
         raise ValueError(f"{unknown[0][:60]!r} is no period: use one of {', '.join(PERIODS)}")
-    found = [column for column in columns if column.name == END_COLUMN]
-    if not found:
+    ends = end_column(columns)
+    if ends is None:
         raise ValueError(f"this dataset has no column {END_COLUMN!r}, so no row of it has a period")
-    kind = value_type(found[0].field.type)
+    kind = value_type(ends.field.type)
     if not (is_text(kind) or pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
-        raise ValueError(f"column {END_COLUMN!r} holds {kind} values, which say no day")
+        raise ValueError(f"column {ends.name!r} holds {kind} values, which say no day")
     if "all" in wanted or len(wanted) > 1:
         return None
-    return Period(found[0], "current" if "current" in wanted else "historical")
+    return Period(ends, "current" if "current" in wanted else "historical")
+
+
+def end_column(columns: Sequence[Column]) -> Column | None:
+    """The column that says when a row ended, under either spelling of its name."""
+    return reached(END_COLUMN, ColumnNames(columns))
 
 
 def condition(asked: Period, column: str, bind: Callable[[str], str]) -> str:

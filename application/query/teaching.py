@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from application.models import Column
+from application.query.names import ColumnNames, reached
 
 # A word of another system, and how the same is said here; {column} is a column of this dataset.
 WORDS: dict[str, str] = {
@@ -113,14 +114,23 @@ def lesson(asked: str, columns: Sequence[Column]) -> str | None:
     if before and before["no"]:
         ours = NEGATIONS.get(ours or "")
     if before and ours:
-        return f"here it is {before['name']}__{ours}={before['value'][:60]}"
+        return f"here it is {before['name']}__{ours}={_plain(ours, before['value'])[:60]}"
     brackets = BRACKETS.fullmatch(asked)
     name, _, operator = brackets.group("name", "mark", "operator") if brackets else asked.rpartition("__")
     ours = OPERATOR_WORDS.get(operator)
     # Where ours is spelt alike, it is the column that is not there.
-    if ours and (brackets or ours != operator) and any(column.name == name for column in columns):
+    if ours and (brackets or ours != operator) and reached(name, ColumnNames(columns)):
         return f"here it is {name}__{ours}"
     return None
+
+
+def _plain(operator: str, value: str) -> str:
+    """A value without the signs that another system's operator has in it."""
+    if operator in {"in", "notin"}:
+        return value.removeprefix("(").removesuffix(")")
+    if operator in {"isnull", "notnull"}:
+        return "true"
+    return value.strip("*%") if "contains" in operator else value
 
 
 def _example(columns: Sequence[Column]) -> str:

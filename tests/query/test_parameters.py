@@ -155,9 +155,9 @@ def test_fields_that_the_file_lacks_are_left_out_and_told(text: Stored) -> None:
     assert asked.missing == ("geometry", "ENTITY")
 
 
-def test_when_no_chosen_field_exists_the_nearest_is_named(text: Stored) -> None:
-    [(parameter, detail)] = text.problems(("field", "entiti"), ("field", "zzz"))
-    assert parameter == "field"
+def test_when_no_chosen_field_exists_the_nearest_of_each_is_named(text: Stored) -> None:
+    [(parameter, detail), (other, _)] = text.problems(("field", "entiti"), ("field", "zzz"))
+    assert parameter == other == "field"
     assert detail.startswith("none of the chosen fields exists")
     assert "did you mean 'entity'?" in detail
 
@@ -182,7 +182,7 @@ def test_an_excluded_field_must_exist_and_must_leave_one(text: Stored) -> None:
         ("organisation_entiti", "organisation-entity"),
         ("Quality", "quality"),
         ("exclude-field", "exclude_field"),
-        ("entiti__exact", "entity"),
+        ("entiti__exact", "entity__exact"),
         ("hectares", "Hectares"),
     ],
 )

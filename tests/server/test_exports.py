@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
+from application.client.contract import FORM
 from application.client.fetch import fetch
 from application.downloads import exports, notes
 from application.downloads.limits import MARGIN_SECONDS
@@ -177,6 +179,19 @@ def test_head_of_a_stored_object_beyond_the_limit_leads_to_it(place: Place) -> N
         assert head.status_code == 307
         told = client.head(head.headers["location"])
         assert int(told.headers["content-length"]) == (place.datasets / "large.parquet").stat().st_size
+
+
+def test_a_form_leads_to_the_export_of_its_address_by_a_redirect_for_get(place: Place) -> None:
+    path = "/large.csv?exclude_field=entity"
+    with exporting(place) as served, httpx2.Client(trust_env=False) as client:
+        by_address = patient(served, path).headers["location"]
+        for method in ("POST", "QUERY"):
+            form = {"content": b"exclude_field=entity", "headers": {"content-type": FORM}}
+            answer = served.client.request(method, "/large.csv", **form)
+            assert (answer.status_code, answer.headers["cache-control"]) == (303, "no-store")
+            assert urlsplit(answer.headers["location"]).path == urlsplit(by_address).path
+            # Which a client may ask for by GET alone.
+            assert client.get(answer.headers["location"]).status_code == 200
 
 
 def test_an_export_that_takes_long_is_promised_to_head(place: Place) -> None:

@@ -10,7 +10,7 @@ from application.query.filters import meant
 from application.query.names import ColumnNames, NameProblem
 from application.query.operators import OPERATORS, Operator
 from application.query.parameters import PARAMETERS, Parameter
-from application.query.period import END_COLUMN
+from application.query.period import end_column
 from application.query.planning_data import NAMED_FILTERS
 from application.query.schemas import Schema
 from application.query.values import value_type
@@ -149,7 +149,7 @@ def _applies(row: Parameter, columns: Sequence[Column]) -> bool:
     if not columns:
         return True
     if row.name == "period":
-        return any(column.name == END_COLUMN for column in columns)
+        return end_column(columns) is not None
     # Without a name that could be said there is nothing to say.
     return row.name != "sort" or "enum" in row.schema(columns)["items"]
 

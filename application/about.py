@@ -11,6 +11,7 @@ class About:
 
     ``query`` is the query's identity as JSON, empty for all rows and columns. ``source`` is the ETag of the
     data, ``e_tag`` that of the file, both without quotes. ``columns`` are descriptions by column name.
+    Nobody is given words that its format does not carry.
     """
 
     dataset: str = ""
@@ -24,3 +25,13 @@ class About:
     attribution: str = ""
     publisher: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The publisher's words in it, by what they are of; empty where there are none."""
+        words = {name: getattr(self, name) for name in WORDS if getattr(self, name)}
+        return words | {f"columns.{name}": said for name, said in self.columns.items()}
+
+
+# What of a dataset's words every format with a place for words carries.
+WORDS = ("title", "description", "licence", "attribution", "publisher")

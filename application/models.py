@@ -46,7 +46,8 @@ class Column:
 
     ``engine_type`` is empty where the engine cannot read the column. ``exact`` is False there, and where
     its type cannot hold what the file's can (nanoseconds with a zone): another reader gives the values,
-    or the column is refused by name; it is never rounded. ``as_wkt`` asks for WKB as its text.
+    or the column is refused by name; it is never rounded. ``as_wkt`` asks for WKB as its text, ``as_text``
+    for bytes that are UTF-8.
     """
 
     name: str
@@ -56,6 +57,42 @@ class Column:
     exact: bool = True
     traits: Traits = Traits()
     as_wkt: bool = False
+    as_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Where a column's values have names: in a dataset, whose column ``key`` has the values."""
+
+    dataset: str
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a publisher says of a dataset; what is not said is empty.
+
+    ``columns`` are descriptions by column name. ``key`` is the column of the primary key; ``labels`` say
+    where the values of a column have names; ``text`` are binary columns that are text. ``geometry`` is the
+    geometry column, ``crs`` its reference system.
+    """
+
+    title: str = ""
+    description: str = ""
+    licence: str = ""
+    attribution: str = ""
+    publisher: str = ""
+    contact: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
+    labels: Mapping[str, Label] = field(default_factory=dict)
+    text: tuple[str, ...] = ()
+    geometry: str = ""
+    crs: str = ""
+
+
+NO_WORDS = Words()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +145,7 @@ class Dataset:
     ``columns`` are those of all ``parts`` together, in the first one's order; ``metadata`` is the first
     file's key-value metadata as Arrow gives it; ``row_bytes`` is the mean size of a row, uncompressed, from
     the footers. ``fault`` says why nothing can be read of it; its one stored object can be handed on all
-    the same.
+    the same. ``words`` are the publisher's, whose ``text`` columns are text here, and bytes in the parts.
     """
 
     name: str
@@ -123,6 +160,7 @@ class Dataset:
     extents: Extents = Extents()
     parts: tuple[Part, ...] = ()
     fault: str = ""
+    words: Words = NO_WORDS
 
     @property
     def size(self) -> int:
@@ -192,13 +230,16 @@ class Query:
     def identity(self) -> dict[str, Any]:
         """Every field that is not at its default, as JSON has it: equal for equal queries only.
 
-        What is at its default is left out, so that a field to come changes no ETag of today's queries.
+        What is at its default is left out, so that a field to come changes no ETag of today's queries. Of
+        columns it has the names, and which of those that it reads are bytes taken for text.
         """
-        return {
+        said = {
             item.name: _told(value)
             for item in fields(self)
             if (value := getattr(self, item.name)) != item.default
         }
+        as_text = [column.name for column in self.columns_read if column.as_text]
+        return {**said, "text": as_text} if as_text else said
 
     def is_whole(self, dataset: Dataset) -> bool:
         """True when nothing is left out or changed: every row and column, in the file's order."""

@@ -3,12 +3,15 @@
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from application.datasets.folders import SUFFIX, is_hidden, is_part, parts_of
 from application.datasets.footers import Footers
 from application.datasets.parts import Assembler
+from application.datasets.sidecars import Sidecars, Sides
 from application.datasets.statistics import Statistics
+from application.datasets.words import Said, merged, read_key_values, with_words
 from application.engine.scan import Engine
 from application.engine.verdicts import Verdicts, version_of
 from application.errors import DatasetNotFound
@@ -18,8 +21,20 @@ from application.storage.base import Storage
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Bare:
+    """A dataset without words, and what its own key-values say."""
+
+    dataset: Dataset
+    said: Said
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry:
+    """A dataset with its words, which are of these ``sides``."""
+
+    bare: _Bare
+    sides: Sides
     dataset: Dataset
     version: str
     checked: float
@@ -35,11 +50,13 @@ class Catalogue:
         self.max_age = max_age
         self._verdicts = verdicts or Verdicts(None)
         self._entries: dict[str, _Entry] = {}
+        self._described: dict[str, _Bare] = {}
         self._lock = threading.Lock()
         self._describing: dict[str, threading.Lock] = {}
-        footers = Footers(storage)
-        self._assembler = Assembler(engine, footers)
-        self._statistics = Statistics(footers)
+        self._footers = Footers(storage)
+        self._assembler = Assembler(engine, self._footers)
+        self._statistics = Statistics(self._footers)
+        self._sidecars = Sidecars(storage, max_age)
 
     def known(self, name: str) -> Dataset | None:
         """The dataset of that name, if it was looked at within the last ``max_age`` seconds; asks nobody.
@@ -62,22 +79,30 @@ class Catalogue:
         """
         if (known := self.known(name)) and not fresh:
             return known
-        with self._lock:
-            entry = self._entries.get(name)
+        sides = self._sidecars.begin(name)
         try:
             objects = self._find(name)
         except DatasetNotFound:
             with self._lock:
                 self._entries.pop(name, None)
+                self._described.pop(name, None)
             raise
+        return self._seen(name, objects, sides)
+
+    def _seen(self, name: str, objects: tuple[ObjectMeta, ...], sides: Callable[[], Sides]) -> Dataset:
+        """The dataset of the objects that there are now, with the words that there are now."""
         version = version_of(objects)
         self._verdicts.check(version)
-        if entry and entry.dataset.objects == objects:
-            dataset = entry.dataset
-        else:
-            dataset = self._describe(name, objects)
+        bare = self._describe(name, objects)
+        now = sides()
         with self._lock:
-            self._entries[name] = _Entry(dataset, version, time.monotonic())
+            entry = self._entries.get(name)
+            is_same = entry is not None and entry.bare is bare and entry.sides == now
+            dataset = entry.dataset if entry and is_same else None
+        if dataset is None:
+            dataset = with_words(bare.dataset, merged(now.common, bare.said, now.own))
+        with self._lock:
+            self._entries[name] = _Entry(bare, now, dataset, version, time.monotonic())
         return dataset
 
     def names(self) -> list[str]:
@@ -98,18 +123,18 @@ class Catalogue:
         """The dataset's parts that may have rows of a query; reads nothing."""
         return self._statistics.matching(dataset, query)
 
-    def _describe(self, name: str, objects: tuple[ObjectMeta, ...]) -> Dataset:
+    def _describe(self, name: str, objects: tuple[ObjectMeta, ...]) -> _Bare:
         """The dataset of these objects; who asks while another finds out waits for what it finds."""
         with self._lock:
             describing = self._describing.setdefault(name, threading.Lock())
         with describing:
             with self._lock:
-                entry = self._entries.get(name)
-            last = entry.dataset if entry else None
-            if last is None or last.objects != objects:
-                last = self._assembler.dataset(name, objects, last)
+                last = self._described.get(name)
+            if last is None or last.dataset.objects != objects:
+                dataset = self._assembler.dataset(name, objects, last.dataset if last else None)
+                last = _Bare(dataset, read_key_values(dataset.metadata, f"Dataset {name!r}"))
                 with self._lock:
-                    self._entries[name] = _Entry(last, version_of(objects), time.monotonic())
+                    self._described[name] = last
             return last
 
     def _has_part(self, folder: str) -> bool:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from application.downloads.plan import Plan, Request
 
 READ_BYTES = 1 << 20
-# Parquet key-value metadata in either spelling.
-LICENCE_KEYS = (b"licence", b"license")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +25,11 @@ class Manifest:
     size: int
     sha256: str
 
-    @property
-    def licence(self) -> str | None:
-        """The licence that the dataset's metadata names."""
-        metadata = self.plan.dataset.metadata
-        found = next((metadata[key] for key in LICENCE_KEYS if metadata.get(key)), None)
-        return None if found is None else found.decode("utf-8", "replace")
-
     def to_json(self) -> dict[str, Any]:
         """The manifest as clients read it; docs/api.md describes each member."""
         plan, dataset = self.plan, self.plan.dataset
-        known = {} if self.licence is None else {"licence": self.licence}
+        licence = dataset.words.licence
+        known = {"licence": licence} if licence else {}
         return {
             "dataset": dataset.name,
             "format": plan.format.extension,
@@ -58,7 +50,8 @@ class Manifest:
 
 def manifest_e_tag(plan: Plan) -> str:
     """The ETag of a plan's manifest, without quotes: another text than the download, of the same version."""
-    return make_e_tag(("manifest", plan.e_tag))
+    licence = plan.dataset.words.licence
+    return make_e_tag(("manifest", plan.e_tag, *((licence,) if licence else ())))
 
 
 async def make_manifest(downloads: Downloads, request: Request, plan: Plan) -> Manifest:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import NoReturn
 
 from application import engine
-from application.about import About
+from application.about import WORDS, About
 from application.downloads.conditions import Validators, make_e_tag
 from application.engine.conform import can_be_read_again
 from application.engine.windows import is_numbered
@@ -75,12 +75,10 @@ class Plan:
         said = self.query.identity()
         if self.query.columns == dataset.columns:
             del said["columns"]
-        return About(
-            dataset.name,
-            json.dumps(said, ensure_ascii=False) if said else "",
-            dataset.e_tag,
-            self.e_tag,
-            dataset.last_modified,
+        return replace(
+            words_of(dataset, self.query, self.format),
+            query=json.dumps(said, ensure_ascii=False) if said else "",
+            e_tag=self.e_tag,
         )
 
     def max_age(self, most: int) -> int:
@@ -207,15 +205,34 @@ def is_native(dataset: Dataset, query: Query, chosen: Format) -> bool:
     return chosen.native and query.is_whole(dataset) and not dataset.is_folder
 
 
+def words_of(dataset: Dataset, query: Query, chosen: Format) -> About:
+    """What is said of a dataset in a file of that format: the words that it has a place for."""
+    about = About(dataset.name, source=dataset.e_tag, last_modified=dataset.last_modified)
+    if not chosen.words:
+        return about
+    said = {name: getattr(dataset.words, name) for name in WORDS}
+    columns = {
+        column.name: dataset.words.columns[column.name]
+        for column in query.columns
+        if chosen.column_words and column.name in dataset.words.columns
+    }
+    return replace(about, **said, columns=columns)
+
+
 def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str, filler: bytes) -> str:
     """A digest of all that decides the bytes: the data's version, the query, and what makes them."""
     makers: tuple[str, ...] = ()
-    # Nothing makes a stored object, so no other writer changes it.
-    if not is_native(dataset, query, chosen):
+    said = query.identity()
+    # Nothing makes a stored object, so no other writer changes it, and no words are added.
+    if is_native(dataset, query, chosen):
+        said.pop("text", None)
+    else:
         makers += (release(engine.DISTRIBUTION), *chosen.version)
+        if words := words_of(dataset, query, chosen).words:
+            makers += (f"words {sorted(words.items())!r}",)
     if coding != IDENTITY:
         makers += CODINGS[coding].version
     if filler:
         makers += (f"filler {filler!r}",)
-    parts = (dataset.name, dataset.e_tag, query.identity(), chosen.extension, coding, makers)
+    parts = (dataset.name, dataset.e_tag, said, chosen.extension, coding, makers)
     return make_e_tag(parts)

@@ -119,6 +119,7 @@ class Faults:
             told = f"Column {name!r} has values that its own type does not hold; {_without(name)}."
             raise _Fault(name, DatasetInvalid(told))
         until = time.monotonic() + PATIENCE_SECONDS
+        self._check_text(dataset, query, cancellation, until)
         # A query that spoils the database would spoil the next one.
         fails = self._fails_twice if isinstance(error.__cause__, FATAL) else self._fails_again
         wanted = {column.name for column in query.columns_read} - known
@@ -141,6 +142,15 @@ class Faults:
                 if time.monotonic() > until and not _is_of_transport(error):
                     raise DatasetInvalid("The engine fails on the data of this dataset.") from error
         return frozenset()
+
+    def _check_text(self, dataset: Dataset, query: Query, cancellation: Cancellation, until: float) -> None:
+        """Raise _Fault for a column that is said to be text, and has bytes that are none."""
+        for column in query.columns_read:
+            for part in dataset.parts if column.as_text else ():
+                if self._fails_twice(part, column, 0, cancellation, until):
+                    named = _named(column.name, dataset, part.meta)
+                    told = f"Column {named} is said to be text, and has bytes that are no UTF-8"
+                    raise _Fault(column.name, ColumnUnsupported(f"{told}; {_without(column.name)}."))
 
     def _lacking(self, dataset: Dataset, meta: ObjectMeta, columns: Collection[str]) -> frozenset[str]:
         """Those of one part's columns whose codings the engine lacks; raises _Fault for one that all lack."""
@@ -199,7 +209,9 @@ class Faults:
                 for group in range(len(reader.starts) - 1):
                     if reader.starts[group + 1] <= start:
                         continue
-                    for _ in reader.batches(group, [column.name], ROWS):
+                    for (values,) in reader.batches(group, [column.name], ROWS):
+                        if column.as_text:
+                            values.cast(pa.string())
                         if time.monotonic() > until or cancellation.is_set:
                             return False
         except (pa.ArrowException, OSError, ValueError):

@@ -124,6 +124,8 @@ def _expression(column: Column, own: Column | None, folder: str | None) -> str:
     if not own.engine_type:
         # To name it would be to read it.
         return f"CAST(NULL AS {column.engine_type or 'INTEGER'})"
+    if column.as_text and own.engine_type == "BLOB":
+        return f"decode({name})"
     if own.engine_type == column.engine_type or not own.exact:
         # What the engine cannot hold is read again from the file, in the file's type.
         return name

@@ -45,9 +45,9 @@ class Format:
     ``growth`` is how many times the size of the uncompressed columns a file is at most, roughly.
     ``codable``: gzip and zstd make it smaller. ``native``: a stored object may be the answer itself.
     ``random_access``: its readers seek, so they want it whole before its headers. ``geometry``: only
-    for datasets that have one. ``words``: it has a place for what a file says about itself. ``wkt``: it is
-    text, so geometry is WKT in it. ``dialect``: it is delimited text, and written so unless a query says
-    otherwise.
+    for datasets that have one. ``words``: it has a place for what a file says about itself;
+    ``column_words``: and for descriptions of columns. ``wkt``: it is text, so geometry is WKT in it.
+    ``dialect``: it is delimited text, and written so unless a query says otherwise.
     """
 
     extension: str
@@ -63,6 +63,7 @@ class Format:
     random_access: bool = False
     geometry: bool = False
     words: bool = False
+    column_words: bool = False
     wkt: bool = False
     dialect: Dialect | None = None
 

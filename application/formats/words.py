@@ -1,9 +1,9 @@
 """What a file says about itself, as key-values: its dataset's words, its query, its source."""
 
-from application.about import About
+from application.about import WORDS, About
 
 NOTHING = About()
-KEYS = ("title", "description", "licence", "attribution", "publisher", "query", "source")
+KEYS = (*WORDS, "query", "source")
 
 
 def key_values(about: About) -> dict[bytes, bytes]:

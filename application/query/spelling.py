@@ -82,7 +82,7 @@ def _filters(value: tuple[Filter, ...], columns: Sequence[Column], _: object) ->
 def _columns(value: tuple[Column, ...], columns: Sequence[Column], _: object) -> list[tuple[str, str]]:
     kept = list(dict.fromkeys(column.name for column in value))
     without = list(dict.fromkeys(column.name for column in columns if column.name not in set(kept)))
-    ways = [
+    ways: list[tuple[str, list[str], Callable[[], tuple[Column, ...]]]] = [
         ("field", kept, lambda: chosen(kept, tuple(columns), columns)),
         ("exclude_field", without, lambda: left(without, tuple(columns), columns)),
     ]

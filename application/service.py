@@ -26,8 +26,10 @@ from application.telemetry.logs import configure_logging
 if TYPE_CHECKING:
     from application.datasets.catalogue import Catalogue
     from application.datasets.checks import PageChecks
+    from application.datasets.listing import Listing
     from application.downloads.downloads import Downloads
     from application.downloads.exports import Exports
+    from application.downloads.offers import Offers
     from application.downloads.redirects import Redirects
     from application.engine.journal import Trial
     from application.engine.scan import Engine
@@ -86,9 +88,11 @@ class Service:
     storage: Storage
     engine: Engine
     catalogue: Catalogue
+    listing: Listing
     checks: PageChecks
     productions: Productions
     downloads: Downloads
+    offers: Offers
     exports: Exports | None
     redirects: Redirects
     lanes: Lanes
@@ -174,7 +178,9 @@ def open_service(
     # The engine and what writes the formats take longer to import than all else (docs/performance.md).
     from application.datasets.catalogue import Catalogue
     from application.datasets.checks import PageChecks
+    from application.datasets.listing import Listing
     from application.downloads.downloads import Downloads
+    from application.downloads.offers import Offers
     from application.downloads.plan import Carriage
     from application.downloads.redirects import Redirects
     from application.engine.database import Database
@@ -245,9 +251,11 @@ def open_service(
         storage,
         engine,
         catalogue,
+        Listing(storage, catalogue, lanes, settings.catalogue_max_age),
         checks,
         productions,
         downloads,
+        Offers(catalogue, downloads, lanes),
         exports,
         redirects,
         lanes,

@@ -16,6 +16,7 @@ from application.api.disconnect import unless_gone
 from application.api.forms import METHODS, location
 from application.api.places import download_place
 from application.api.state import asker_of
+from application.client.contract import DESCRIPTION
 from application.downloads.answer import Answer, Kind
 from application.downloads.limits import Limits
 from application.formats.compression import IDENTITY
@@ -129,6 +130,7 @@ class DownloadResponse(Response):
             "Content-Type": plan.format.content_type(with_charset=self._with_charset),
             "X-Dataset": plan.dataset.name,
             "X-Format": plan.format.extension,
+            "Link": f'<{DESCRIPTION.format(dataset=plan.dataset.name)}>; rel="describedby"',
         }
         if status != 304:
             headers["Content-Disposition"] = f'attachment; filename="{plan.filename}"'

@@ -3,6 +3,8 @@
 # Paths, to be filled in or to be matched with; the alias is what datasets are stored under, too.
 DOWNLOAD = "/{dataset}.{extension}"
 ALIAS = "/dataset"
+CATALOGUE = "/datasets"
+DESCRIPTION = "/datasets/{dataset}"
 MANIFEST = "/datasets/{dataset}/manifest"
 # The one address of that form that is no download: a dataset of this name is under the alias.
 OPENAPI = "/openapi.json"

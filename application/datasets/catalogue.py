@@ -5,8 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from application.datasets.folders import SUFFIX, is_hidden, is_part, parts_of
+from application.datasets.description import Description, describe
+from application.datasets.figures import figures_of
+from application.datasets.folders import SUFFIX, parts_of
 from application.datasets.footers import Footers
 from application.datasets.parts import Assembler
 from application.datasets.sidecars import Sidecars, Sides
@@ -51,6 +54,7 @@ class Catalogue:
         self._verdicts = verdicts or Verdicts(None)
         self._entries: dict[str, _Entry] = {}
         self._described: dict[str, _Bare] = {}
+        self._descriptions: dict[str, Description] = {}
         self._lock = threading.Lock()
         self._describing: dict[str, threading.Lock] = {}
         self._footers = Footers(storage)
@@ -86,6 +90,7 @@ class Catalogue:
             with self._lock:
                 self._entries.pop(name, None)
                 self._described.pop(name, None)
+                self._descriptions.pop(name, None)
             raise
         return self._seen(name, objects, sides)
 
@@ -105,12 +110,25 @@ class Catalogue:
             self._entries[name] = _Entry(bare, now, dataset, version, time.monotonic())
         return dataset
 
-    def names(self) -> list[str]:
-        """Every dataset's name, sorted."""
-        level = self._storage.level()
-        single = {meta.path.removesuffix(SUFFIX) for meta in level.objects if is_part(meta)}
-        folders = {folder.rstrip("/") for folder in level.folders if self._has_part(folder)}
-        return sorted(name for name in single | folders if NAME.fullmatch(name))
+    def listed(
+        self, name: str, objects: tuple[ObjectMeta, ...], common: ObjectMeta | None, own: ObjectMeta | None
+    ) -> Dataset:
+        """The dataset of objects that a listing has just shown, with sidecars that it has, or has not.
+
+        Raises as ``get``.
+        """
+        return self._seen(name, objects, partial(self._sidecars.listed, name, common, own))
+
+    def describe(self, dataset: Dataset) -> Description:
+        """What is told of a dataset; reads the footers that are not kept. Raises as ``get``."""
+        with self._lock:
+            last = self._descriptions.get(dataset.name)
+        if last is None or last.dataset is not dataset:
+            footers = self._footers.read(dataset.objects, lambda _: "") if dataset.parts else ()
+            last = describe(dataset, figures_of(dataset, [footer.raw for footer in footers]))
+            with self._lock:
+                self._descriptions[dataset.name] = last
+        return last
 
     def is_current(self, dataset: Dataset) -> bool:
         """True while storage still holds exactly the objects that the dataset was described from."""
@@ -136,13 +154,6 @@ class Catalogue:
                 with self._lock:
                     self._described[name] = last
             return last
-
-    def _has_part(self, folder: str) -> bool:
-        """True where a part lies in a folder, or deeper; looks no further than it must."""
-        if is_hidden(folder[:-1]):
-            return False
-        level = self._storage.level(folder)
-        return any(map(is_part, level.objects)) or any(map(self._has_part, level.folders))
 
     def _find(self, name: str) -> tuple[ObjectMeta, ...]:
         single = self._storage.head(name + SUFFIX)

@@ -86,7 +86,7 @@ def read_bounds(raw: bytes, name: str) -> Bounds:
             return UNKNOWN
         if len(places) != 1 or leaves[places[0]].max_repetition_level or metadata.num_row_groups == 0:
             return UNKNOWN
-        read = _reader(leaves[places[0]])
+        read = bound_reader(leaves[places[0]])
         groups = range(metadata.num_row_groups)
         return _together([_of_group(metadata.row_group(group).column(places[0]), read) for group in groups])
     except (DatasetInvalid, pa.ArrowException, OSError, ValueError, ArithmeticError):
@@ -125,7 +125,7 @@ def _together(groups: list[Bounds]) -> Bounds:
     )
 
 
-def _reader(leaf: pq.ColumnSchema) -> Reader | None:
+def bound_reader(leaf: pq.ColumnSchema) -> Reader | None:
     """How a bound is read that lies in a footer as its physical type; None where its order is not certain."""
     physical = leaf.physical_type
     logical = json.loads(leaf.logical_type.to_json())

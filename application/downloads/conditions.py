@@ -17,6 +17,8 @@ E_TAG_DIGITS = 32
 # Link previews ask for less than this, from the start.
 GLANCE_BYTES = 1 << 20
 THIS_VERSION = "This is a version that If-None-Match names."
+# Of what has an ETag alone.
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 OTHER_VERSION = "The dataset is no longer the version that If-Match or If-Unmodified-Since names."
 
 

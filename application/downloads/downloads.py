@@ -92,7 +92,7 @@ class Downloads:
         chosen = find_format(request.extension)
         with span("plan", download_dataset=request.name, download_format=request.extension):
             dataset = self._catalogue.get(request.name, fresh=fresh)
-            return self._fit(request, dataset, chosen)
+            return self.fit(request, dataset, chosen)
 
     async def planned(self, request: Request, *, fresh: bool = False) -> Plan:
         """As ``plan``, in a task, which shares its look at the dataset with all who ask for it.
@@ -102,9 +102,10 @@ class Downloads:
         chosen = find_format(request.extension)
         with span("plan", download_dataset=request.name, download_format=request.extension):
             dataset = await self.find(request.name, fresh=fresh)
-            return await asyncio.to_thread(self._fit, request, dataset, chosen)
+            return await asyncio.to_thread(self.fit, request, dataset, chosen)
 
-    def _fit(self, request: Request, dataset: Dataset, chosen: Format) -> Plan:
+    def fit(self, request: Request, dataset: Dataset, chosen: Format) -> Plan:
+        """Fit a request to a dataset and a format that were found; raises as ``plan``."""
         self._checks.begin(dataset)
         return make_plan(request, dataset, chosen, self._now(), self._carriage)
 

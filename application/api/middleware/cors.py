@@ -17,6 +17,7 @@ EXPOSED = (
     "Content-Range",
     "ETag",
     "Last-Modified",
+    "Link",
     "Location",
     "RateLimit",
     "RateLimit-Policy",

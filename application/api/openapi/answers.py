@@ -13,6 +13,8 @@ from application.formats import Format
 OTHERS = {404: "not-found", 405: "method-not-allowed", 500: INTERNAL}
 # What a resource of JSON says of its version.
 JSON_HEADERS = ("ETag", "Last-Modified")
+# The same of one whose version is that of its text.
+TEXT_HEADERS = ("ETag", "Link")
 ELSEWHERE = "It is elsewhere: the stored object, or an export of what is too large"
 
 
@@ -84,14 +86,13 @@ def download_answers(formats: Sequence[Format], method: str) -> dict[str, Any]:
     return {**answers, **_problems(415 if method != "post" else 0)}
 
 
-def json_answers(words: str, schema: dict[str, Any], *, has_version: bool = True) -> dict[str, Any]:
-    """What a resource of JSON may be answered with, by status; ``has_version`` where it may be kept by it."""
-    names = JSON_HEADERS if has_version else ()
+def json_answers(words: str, schema: dict[str, Any], names: Sequence[str] = JSON_HEADERS) -> dict[str, Any]:
+    """What a resource of JSON may be answered with, by status; ``names`` are the fields of its version."""
     content = {"application/json": {"schema": schema}}
     answers: dict[str, Any] = {
         "200": {"description": words, "headers": headers_of(200, names), "content": content}
     }
-    if has_version:
+    if names:
         words = "What the client has is still it"
         answers["304"] = {"description": words, "headers": headers_of(304, names)}
     return {**answers, **_problems(415)}

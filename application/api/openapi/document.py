@@ -6,14 +6,25 @@ from typing import Any
 from application import __version__
 from application.api.forms import MOST_BYTES
 from application.api.openapi.answers import (
+    TEXT_HEADERS,
     download_answers,
     json_answers,
     problem_components,
     problem_schema,
 )
+from application.api.openapi.descriptions import SCHEMAS
 from application.api.openapi.headers import header_components, request_header_components, request_headers
 from application.api.openapi.parameters import any_filters, form_schema, named_parameters, own_filters
-from application.client.contract import ALIAS, DATASET_DOCUMENT, DOWNLOAD, FORM, KEY_HEADER, MANIFEST
+from application.client.contract import (
+    ALIAS,
+    CATALOGUE,
+    DATASET_DOCUMENT,
+    DESCRIPTION,
+    DOWNLOAD,
+    FORM,
+    KEY_HEADER,
+    MANIFEST,
+)
 from application.formats import FORMATS, Format
 from application.models import Dataset
 
@@ -94,7 +105,7 @@ class _Document:
     def made(self) -> dict[str, Any]:
         """The document as JSON has it."""
         components: dict[str, Any] = {
-            "schemas": {"Problem": problem_schema(), "Manifest": MANIFEST_SCHEMA},
+            "schemas": {"Problem": problem_schema(), "Manifest": MANIFEST_SCHEMA, **SCHEMAS},
             **self._shared,
             "headers": header_components(),
             "responses": problem_components(),
@@ -140,17 +151,19 @@ def service_document(*, has_keys: bool) -> dict[str, Any]:
     inside = [_dataset(), _extension(formats)]
     document.download(DOWNLOAD, formats, parameters, inside, "download")
     document.download(ALIAS + DOWNLOAD, formats, parameters, inside, "download-alias")
+    words = "All datasets, with what is known of each"
+    answers = json_answers(words, {"$ref": "#/components/schemas/Catalogue"}, TEXT_HEADERS)
+    document.resource(CATALOGUE, "catalogue", answers, words, [])
+    _add_description(document, DESCRIPTION, [_dataset()])
     _add_manifest(document, MANIFEST, [_dataset(), *parameters])
     words = "The API of one dataset, with its columns"
-    answers = json_answers(words, {"type": "object"}, has_version=False)
+    answers = json_answers(words, {"type": "object"}, ())
     document.resource(DATASET_DOCUMENT, "document", answers, words, [_dataset()])
     for name, words in {
         "health": "The process is alive; nothing else is looked at",
         "ready": "Storage and engine answer",
     }.items():
-        document.resource(
-            f"/{name}", name, json_answers(words, STATUS, has_version=False), words, [], security=[]
-        )
+        document.resource(f"/{name}", name, json_answers(words, STATUS, ()), words, [], security=[])
     return document.made()
 
 
@@ -162,8 +175,15 @@ def dataset_document(dataset: Dataset, *, has_keys: bool) -> dict[str, Any]:
         parameters = [*named_parameters(columns, [row]), *filters]
         document.download(f"/{dataset.name}.{row.extension}", [row], parameters, [], row.extension)
     parameters = [*named_parameters(columns, ()), *own_filters(columns, (FORMAT,))]
+    _add_description(document, DESCRIPTION.replace("{dataset}", dataset.name), [])
     _add_manifest(document, MANIFEST.replace("{dataset}", dataset.name), parameters)
     return document.made()
+
+
+def _add_description(document: _Document, path: str, parameters: Parameters) -> None:
+    words = "Describe a dataset: words, columns, geometry, formats"
+    answers = json_answers(words, {"$ref": "#/components/schemas/Description"}, TEXT_HEADERS)
+    document.resource(path, "description", answers, words, parameters)
 
 
 def _add_manifest(document: _Document, path: str, parameters: Parameters) -> None:

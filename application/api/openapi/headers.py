@@ -50,6 +50,7 @@ ANSWER_HEADERS = (
     Header("Repr-Digest", "SHA-256 of the body of a result that is whole (RFC 9530)", BYTES),
     Header("X-Dataset", "the dataset's name", SAID),
     Header("X-Format", "the extension", SAID),
+    Header("Link", "what is related: of a download the description of its dataset (RFC 8288)", SAID),
     Header("X-Missing-Fields", "chosen fields that the dataset lacks, percent-encoded, with commas", BYTES),
     Header("Location", "where it lies", (303, 307), always=True),
     Header("Accept", "what a body is to be", (415,), {"type": "string", "enum": [FORM]}),

@@ -1,0 +1,72 @@
+"""What is told of datasets, as JSON Schema has it."""
+
+from typing import Any
+
+TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
+COUNT = {"type": "integer", "minimum": 0}
+LINKS = {"type": "object", "required": ["self"], "additionalProperties": TEXT}
+# As the text formats write it: a text, a number or a truth.
+VALUE = {"type": ["string", "number", "boolean"]}
+
+
+def _object(required: dict[str, Any], optional: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": {**required, **optional},
+        "additionalProperties": False,
+    }
+
+
+GEOMETRY = _object(
+    {"column": {"type": "string"}},
+    {"crs": TEXT, "bbox": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}},
+)
+COLUMN = _object(
+    {"name": {"type": "string"}, "type": TEXT},
+    {"description": TEXT, "parameter": TEXT, "nulls": COUNT, "min": VALUE, "max": VALUE},
+)
+FORMAT = _object(
+    {"extension": TEXT, "media_type": TEXT, "use": TEXT, "url": TEXT},
+    {"bytes": COUNT, "exact": {"type": "boolean"}, "problem": TEXT},
+)
+LISTED = _object(
+    {"name": TEXT, "links": LINKS},
+    {
+        "title": TEXT,
+        "rows": COUNT,
+        "bytes": COUNT,
+        "modified": TEXT,
+        "licence": TEXT,
+        "geometry": GEOMETRY,
+        "problem": TEXT,
+    },
+)
+CATALOGUE = _object({"datasets": {"type": "array", "items": LISTED}, "links": LINKS}, {})
+DESCRIPTION = _object(
+    {
+        "name": TEXT,
+        "modified": TEXT,
+        "e_tag": TEXT,
+        "bytes": COUNT,
+        "formats": {"type": "array", "items": FORMAT},
+        "links": LINKS,
+        "source": _object({"parts": COUNT, "row_groups": COUNT}, {}),
+    },
+    {
+        "title": TEXT,
+        "description": TEXT,
+        "licence": TEXT,
+        "attribution": TEXT,
+        "publisher": TEXT,
+        "contact": TEXT,
+        "rows": COUNT,
+        "problem": TEXT,
+        "key": TEXT,
+        "labels": {"type": "object", "additionalProperties": TEXT},
+        "text": {"type": "array", "items": {"type": "string"}},
+        "columns": {"type": "array", "items": COLUMN},
+        "geometry": GEOMETRY,
+    },
+)
+SCHEMAS = {"Catalogue": CATALOGUE, "Description": DESCRIPTION}

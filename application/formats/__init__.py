@@ -76,6 +76,18 @@ FORMATS: dict[str, Format] = {
             random_access=True,
             words=True,
         ),
+        Format(
+            extension="arrow",
+            media_type="application/vnd.apache.arrow.stream",
+            use="programs that hand tables on, in Python, R, JavaScript and others",
+            encoder="application.formats.arrow:ArrowEncoder",
+            check="application.formats.arrow:check",
+            writers=("pyarrow",),
+            revision=1,
+            growth=50,
+            codable=True,
+            words=True,
+        ),
     )
 }
 

@@ -37,6 +37,10 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
         ("revision 3", "pyarrow 26.0.1"),
         "6f73c74fecaa28ca45fc38f5d1e0e8ac563d8c42102ba426bd4015586567ddf5",
     ),
+    "arrow": (
+        ("revision 1", "pyarrow 26.0.1"),
+        "d19d3ea5934f5e755c5fb985ddfc064444f22802f397fac4db84e61e1bd999cc",
+    ),
     "gzip": (
         ("revision 2", "isal 1.9.1", MACHINE),
         "6714fdd97ca392e3489783513c1386a2b8412131140238260ee09355b09e3c95",

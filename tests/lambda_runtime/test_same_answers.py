@@ -46,11 +46,11 @@ REQUESTS = [
     Asked("ready", 200, "/ready"),
     *(
         Asked(f"{extension}", 200, f"/sample.{extension}")
-        for extension in ("csv", "tsv", "json", "ndjson", "parquet")
+        for extension in ("csv", "tsv", "json", "ndjson", "parquet", "arrow")
     ),
     *(
         Asked(f"{extension}, filtered", 200, f"/sample.{extension}?organisation-entity=org-1&quality=")
-        for extension in ("csv", "tsv", "json", "ndjson", "parquet")
+        for extension in ("csv", "tsv", "json", "ndjson", "parquet", "arrow")
     ),
     *(
         Asked(f"{extension}, {coding}", 200, f"/sample.{extension}", {"accept-encoding": coding})
@@ -59,11 +59,11 @@ REQUESTS = [
     ),
     *(
         Asked(f"{extension}, no row matches", 200, f"/sample.{extension}?organisation-entity=none")
-        for extension in ("csv", "tsv", "json", "ndjson", "parquet")
+        for extension in ("csv", "tsv", "json", "ndjson", "parquet", "arrow")
     ),
     *(
         Asked(f"{extension} of no rows", 200, f"/empty.{extension}")
-        for extension in ("csv", "tsv", "json", "ndjson", "parquet")
+        for extension in ("csv", "tsv", "json", "ndjson", "parquet", "arrow")
     ),
     Asked("csv of no rows, gzip", 200, "/empty.csv", {"accept-encoding": "gzip"}),
     Asked("parts", 200, "/dataset/parts.json"),

@@ -18,6 +18,8 @@ from application.telemetry import logger
 
 # These make the database refuse every later query (docs/architecture.md).
 FATAL = (duckdb.FatalException, duckdb.InternalException)
+# Past some thousand rows reading each column once costs less (docs/performance.md).
+MOST_LATE_ROWS = 1000
 OUT_OF_MEMORY = (
     "These rows need more memory than the engine may use; choose columns with field=NAME, or leave the "
     "largest out with exclude_field=NAME."
@@ -57,6 +59,8 @@ class Database:
             "arrow_large_buffer_size": False,
             # Gives memory back after a scan: without it DuckDB's allocator kept up to 240 MB.
             "allocator_background_threads": True,
+            # A sort with a limit finds its rows by what it looks at, then reads their other columns.
+            "late_materialization_max_rows": MOST_LATE_ROWS,
         }
         self._lock = threading.Lock()
         self._database: duckdb.DuckDBPyConnection | None = None

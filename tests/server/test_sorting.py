@@ -93,6 +93,17 @@ def test_a_limit_stops_reading_when_it_has_its_rows(tmp_path: Path) -> None:
         assert len(server.get("/rows.json?limit=10&offset=19995").json()) == 10
 
 
+def test_a_sort_with_a_limit_reads_the_other_columns_of_its_rows_alone(tmp_path: Path) -> None:
+    tables.write(tables.large(4), tmp_path / "rows.parquet")
+    # Whoever read the text of all rows would fail.
+    tables.spoil(tmp_path / "rows.parquet", 0, 0)
+    with serving_folder(tmp_path) as server:
+        found = server.get("/rows.json?sort=-entity&limit=100&offset=5")
+        assert found.status_code == 200, found.text
+    table = tables.large(4)
+    assert [row["text"] for row in found.json()] == table["text"].to_pylist()[-6:-106:-1]
+
+
 def test_what_is_larger_than_memory_is_sorted_on_disk(tmp_path: Path) -> None:
     table = tables.large(12, seed=3)
     tables.write(table, tmp_path / "rows.parquet")

@@ -36,11 +36,15 @@ def write(table: pa.Table, path: Path) -> None:
     part.replace(path)
 
 
-def spoil(path: Path, first_group: int) -> None:
-    """Overwrite the pages of a row group and of those after it; the footer stays whole."""
+def spoil(path: Path, first_group: int, last_group: int | None = None) -> None:
+    """Overwrite the last column's pages in a row group, and what follows, to those of another or the last.
+
+    The footer stays whole.
+    """
     metadata = pq.read_metadata(path)
     column = metadata.row_group(first_group).column(metadata.num_columns - 1)
-    last = metadata.row_group(metadata.num_row_groups - 1).column(metadata.num_columns - 1)
+    end_group = metadata.num_row_groups - 1 if last_group is None else last_group
+    last = metadata.row_group(end_group).column(metadata.num_columns - 1)
     start, end = column.data_page_offset, last.data_page_offset + last.total_compressed_size
     with path.open("r+b") as file:
         file.seek(start)

@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,8 +17,10 @@ NOW = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 CODINGS = ("identity", "gzip", "zstd")
 Made = set[tuple[str, str]]
 
-ALL = {made for made in product(FORMATS, CODINGS) if made[0] != "parquet"} | {("parquet", "identity")}
-TEXT = {made for made in ALL if made[0] != "parquet"}
+ALL = {
+    (name, coding) for name, row in FORMATS.items() for coding in (CODINGS if row.codable else ("identity",))
+}
+TEXT = {made for made in ALL if made[0] in ("csv", "tsv", "json", "ndjson")}
 # What an upgrade of each may change the bytes of.
 WRITTEN_BY: dict[str, Made] = {
     "duckdb": ALL,

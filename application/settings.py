@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("s3_endpoint_url", "s3_endpoint")
     )
     s3_use_ssl: bool | None = None
+    public_url: str = ""
+    pages: Literal["on", "off"] = "on"
+    pages_dir: Path | None = None
     cors_allow_origins: str = ""
     csv_charset: bool = False
     api_key: SecretStr | None = None
@@ -108,6 +111,13 @@ class Settings(BaseSettings):
     def _by_name(cls, value: object) -> object:
         return True if isinstance(value, str) and value.lower() in ("utf-8", "utf8") else value
 
+    @field_validator("public_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", value):
+            raise ValueError("an address such as https://data.example.org is wanted, without a query")
+        return value.rstrip("/")
+
     @field_validator("spool_dir", mode="before")
     @classmethod
     def _off(cls, value: object) -> object:
@@ -134,6 +144,11 @@ class Settings(BaseSettings):
     def cors_origins(self) -> tuple[str, ...]:
         """The origins of CORS_ALLOW_ORIGINS, which separates them by commas."""
         return tuple(part.strip() for part in self.cors_allow_origins.split(",") if part.strip())
+
+    @property
+    def has_pages(self) -> bool:
+        """False where there is only the API."""
+        return self.pages == "on"
 
     @property
     def has_codings(self) -> bool:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from application import errors
+from application.api.pages import problem_as_page, wants_page
 from application.client.contract import FORM, MAKING, PENDING
 from application.telemetry import logger
 from application.telemetry.facts import facts_of
@@ -150,7 +151,7 @@ async def download_error(request: Request, error: Exception) -> Response:
         members["errors"] = [{"parameter": item.parameter, "detail": item.detail} for item in error.problems]
     retry = {"Retry-After": str(RETRY_SECONDS)} if problem.retry else {}
     headers = {**retry, **problem.headers(error)}
-    return problem_response(request_id(request), problem.status, problem.code, str(error), headers, **members)
+    return _told(request, problem.status, problem.code, str(error), headers=headers, members=members)
 
 
 async def http_error(request: Request, error: Exception) -> Response:
@@ -168,7 +169,27 @@ async def http_error(request: Request, error: Exception) -> Response:
     if "Allow" in headers:
         # The router has them in any order.
         headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
-    return problem_response(request_id(request), status, code, detail, headers)
+    return _told(request, status, code, detail, headers=headers, members={})
+
+
+def _told(
+    request: Request,
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str],
+    members: Mapping[str, Any],
+) -> Response:
+    """A problem as who asks reads it: at a page's address as a page, elsewhere as JSON."""
+    identity = request_id(request)
+    if not wants_page(request):
+        return problem_response(identity, status, code, detail, headers, **members)
+    facts_of(request.scope).code = code
+    details = [item["detail"] for item in members.get("errors", ())]
+    response = problem_as_page(request, status, detail, details, identity)
+    response.headers.update(headers)
+    return response
 
 
 def request_id(request: Request) -> str:

@@ -9,6 +9,11 @@ MANIFEST = "/datasets/{dataset}/manifest"
 # The one address of that form that is no download: a dataset of this name is under the alias.
 OPENAPI = "/openapi.json"
 DATASET_DOCUMENT = "/datasets/{dataset}/openapi.json"
+# Pages for people: what there is, a dataset's, the form's, and of what takes long.
+CATALOGUE_PAGE, DATASET_PAGE = "/", "/{dataset}"
+CHOOSE, PROGRESS = "/datasets/{dataset}/choose", "/datasets/{dataset}/download"
+ASSET = "/assets/pages/{name}"
+ROBOTS, ICON = "/robots.txt", "/favicon.ico"
 # What a body of parameters is.
 FORM = "application/x-www-form-urlencoded"
 KEY_HEADER = "x-api-key"

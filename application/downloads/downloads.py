@@ -15,7 +15,7 @@ from application.datasets.looks import Looks
 from application.downloads.answer import Answer, Kind
 from application.downloads.content import Content
 from application.downloads.job import DownloadJob
-from application.downloads.plan import Carriage, Plan, Request, find_format, make_plan
+from application.downloads.plan import Carriage, Plan, Request, make_plan
 from application.downloads.preparation import Whole, prepare
 from application.downloads.redirects import Redirects
 from application.downloads.stored import StoredObject
@@ -89,7 +89,7 @@ class Downloads:
         Raises FormatUnknown, DatasetNotFound, DatasetInvalid, QueryInvalid, ColumnUnsupported and
         StorageUnavailable.
         """
-        chosen = find_format(request.extension)
+        chosen = request.format
         with span("plan", download_dataset=request.name, download_format=request.extension):
             dataset = self._catalogue.get(request.name, fresh=fresh)
             return self.fit(request, dataset, chosen)
@@ -99,7 +99,7 @@ class Downloads:
 
         Raises as ``plan``, and StorageStalled after ``plan_seconds``. The look goes on, for who asks again.
         """
-        chosen = find_format(request.extension)
+        chosen = request.format
         with span("plan", download_dataset=request.name, download_format=request.extension):
             dataset = await self.find(request.name, fresh=fresh)
             return await asyncio.to_thread(self.fit, request, dataset, chosen)

@@ -11,7 +11,7 @@ from application.downloads.conditions import Validators, make_e_tag
 from application.engine.conform import can_be_read_again
 from application.engine.windows import is_numbered
 from application.errors import ColumnUnsupported, DatasetInvalid, FormatUnknown
-from application.formats import FORMATS, Format
+from application.formats import FORMATS, PREVIEW, Format
 from application.formats.base import release
 from application.formats.compression import CODINGS, IDENTITY
 from application.models import Column, Dataset, Query
@@ -26,12 +26,21 @@ SMALL_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks for, as text: a dataset's name, an extension, query parameters, and a coding."""
+    """What a client asks for, as text: a dataset's name, an extension, query parameters, and a coding.
+
+    ``preview`` asks for what a page shows of it, which has no extension.
+    """
 
     name: str
     extension: str
     parameters: tuple[tuple[str, str], ...] = ()
     coding: str = IDENTITY
+    preview: bool = False
+
+    @property
+    def format(self) -> Format:
+        """The format asked for; raises FormatUnknown."""
+        return PREVIEW if self.preview else find_format(self.extension)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from application.formats.base import Chunk, Encoder, Format
 from application.models import Dialect
 
-__all__ = ["FORMATS", "Chunk", "Encoder", "Format"]
+__all__ = ["FORMATS", "PREVIEW", "Chunk", "Encoder", "Format"]
 
 _TEXT_CHECK = "application.formats.columns:check"
 _TEXT_WRITERS = ("pyarrow", "polars", "orjson")
@@ -90,6 +90,19 @@ FORMATS: dict[str, Format] = {
         ),
     )
 }
+
+# No download: what a page shows of one.
+PREVIEW = Format(
+    extension="preview",
+    media_type="application/x-ndjson",
+    use="pages",
+    encoder="application.formats.preview:PreviewEncoder",
+    check=_TEXT_CHECK,
+    writers=_TEXT_WRITERS,
+    revision=1,
+    growth=50,
+    wkt=True,
+)
 
 
 def load_writers() -> None:

@@ -42,13 +42,13 @@ class DelimitedEncoder:
         return self._mark + bytes(self._written(names))
 
     def encode(self, batch: pa.RecordBatch) -> Chunk:
-        cells = converted(batch, _cells)
+        columns = converted(batch, cells)
         if self._dialect.safe:
-            cells = [_neutralised(column) for column in cells]
-        if len(cells) == 1:
+            columns = [_neutralised(column) for column in columns]
+        if len(columns) == 1:
             # To many readers a blank line is no row, so NULL is "" here.
-            cells = [cells[0].cast(pa.large_string()).fill_null("")]
-        return self._written(cells)
+            columns = [columns[0].cast(pa.large_string()).fill_null("")]
+        return self._written(columns)
 
     def finish(self) -> Chunk:
         return b""
@@ -97,11 +97,11 @@ def _neutralised(column: pa.Array) -> pa.Array:
     return pc.if_else(pc.match_substring_regex(column, FORMULA), marked, column)
 
 
-def _cells(column: pa.Array) -> pa.Array:
+def cells(column: pa.Array) -> pa.Array:
     """Return a column as write_csv takes it: numbers and dates as they are, the rest as text."""
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType) and not isinstance(kind, pa.UuidType):
-        return _cells(column.storage)
+        return cells(column.storage)
     if types.is_string_view(kind):
         return column.cast(pa.large_string())
     if types.is_date(kind):
@@ -109,7 +109,7 @@ def _cells(column: pa.Array) -> pa.Array:
     if types.is_time(kind):
         return writable(column)
     if types.is_dictionary(kind):
-        return _cells(column.dictionary.take(column.indices))
+        return cells(column.dictionary.take(column.indices))
     column = normalise(column)
     return _json(column) if types.is_nested(column.type) else column
 

@@ -1,0 +1,221 @@
+"""The parts of a page put together, for one request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from application.api.pages import FRESH_SECONDS, addresses_of, page_response
+from application.api.state import asker_of
+from application.downloads.plan import Request as DownloadRequest
+from application.downloads.preview import FirstRows, first_rows
+from application.downloads.terms import Terms
+from application.errors import DatasetInvalid, DownloadError, QueryInvalid
+from application.formats import FORMATS
+from application.pages import figures
+from application.pages.choices import Choices
+from application.pages.dataset import MOST_COLUMNS, DatasetPage, Estimate, Result, column_rows, sentence
+from application.pages.form import Form, make_form
+from application.pages.preview import MOST_COLUMNS as PREVIEW_COLUMNS
+from application.pages.preview import ROWS, Preview, make_preview
+from application.query.parameters import parse
+from application.telemetry.facts import facts_of
+
+if TYPE_CHECKING:
+    from application.models import Dataset, Query
+    from application.service import Service
+
+Pairs = tuple[tuple[str, str], ...]
+# Pages are those of the queries of this format.
+BASE = FORMATS["csv"]
+# For rows to look at nobody waits longer.
+PREVIEW_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of a dataset beside its columns; empty where nobody says it."""
+
+    labels: Mapping[str, Mapping[str, str]]
+    frequent: Mapping[str, Sequence[tuple[str, int]]]
+    few: frozenset[str]
+
+
+async def show_dataset(request: Request, current: Service, name: str, sent: Pairs) -> Response:
+    """The page of a query; raises what planning raises. What fails for a part of it is said there."""
+    dataset = await _found(current, name)
+    parsed = await asyncio.to_thread(parse, sent, dataset.columns, BASE.dialect)
+    told = await _told(current, dataset)
+    result = Result(
+        dataset, parsed.query, sent, addresses=addresses_of(request), labels=told.labels, base=BASE
+    )
+    estimate, (first, problem) = await asyncio.gather(
+        _estimate(current, result), _first(request, current, result)
+    )
+
+    def answer() -> Response:
+        page = _page(result, told, estimate, first, problem)
+        return page_response(request, "dataset.html", page, max_age=FRESH_SECONDS)
+
+    return await asyncio.to_thread(answer)
+
+
+async def show_choices(request: Request, current: Service, name: str, sent: Pairs) -> Response | str:
+    """The path of the page of what was chosen; where that is wrong, the form again, with what is wrong."""
+    dataset = await _found(current, name)
+    choices = Choices.of_controls(sent, dataset.columns)
+    pairs, addresses = choices.pairs(dataset.columns), addresses_of(request)
+    told = await _told(current, dataset)
+    try:
+        query = (await asyncio.to_thread(parse, pairs, dataset.columns, BASE.dialect)).query
+    except QueryInvalid as error:
+        problems = [(item.parameter, item.detail) for item in error.problems]
+        facts_of(request.scope).code = "query-invalid"
+
+        def again() -> Response:
+            form = _form(dataset, choices, told, addresses.beside(name, "choose"), problems)
+            page = {"title": _title(dataset), "form": form, "all": addresses.page(name)}
+            return page_response(request, "choose.html", page, 422)
+
+        return await asyncio.to_thread(again)
+    return Result(dataset, query, pairs, addresses=addresses, labels=told.labels, base=BASE).page
+
+
+async def _found(current: Service, name: str) -> Dataset:
+    dataset = await current.downloads.find(name)
+    if dataset.fault:
+        raise DatasetInvalid(dataset.fault)
+    return dataset
+
+
+async def _told(current: Service, dataset: Dataset) -> Told:
+    return Told({}, {}, frozenset())
+
+
+async def _first(request: Request, current: Service, result: Result) -> tuple[FirstRows, str]:
+    """The first rows, or why there are none."""
+    terms = Terms(client=asker_of(request.scope))
+    try:
+        async with asyncio.timeout(PREVIEW_SECONDS):
+            rows = await first_rows(
+                current.downloads,
+                result.dataset,
+                result.query,
+                result.pairs,
+                terms,
+                most_rows=ROWS,
+                most_columns=PREVIEW_COLUMNS,
+            )
+    except TimeoutError:
+        return FirstRows(), "The first rows take too long to find; the download has them all."
+    except DownloadError as error:
+        return FirstRows(), str(error)
+    return rows, ""
+
+
+async def _estimate(current: Service, result: Result) -> Estimate:
+    """How many rows there are, and which formats can have them."""
+    sizes, problems = {}, {}
+    for row in FORMATS.values():
+        try:
+            plan = await current.downloads.planned(
+                DownloadRequest(result.dataset.name, row.extension, result.plain_pairs(row))
+            )
+        except DownloadError as error:
+            problems[row.extension] = str(error)
+            continue
+        if plan.is_native:
+            sizes[row.extension] = (plan.dataset.size, True)
+    rows = result.dataset.rows if result.query.has_all_rows(result.dataset) else None
+    return Estimate(rows, None, sizes, problems)
+
+
+def _page(result: Result, told: Told, estimate: Estimate, first: FirstRows, problem: str) -> DatasetPage:
+    dataset, query, addresses = result.dataset, result.query, result.addresses
+    possible = [name for name in FORMATS if name not in (estimate.problems or {})]
+    choices = Choices.of_query(query, result.pairs, dataset.columns, told.few)
+    left = len(query.columns) - len(first.columns)
+    preview = Preview(problem=problem) if problem else _preview(result, told, first, left)
+    return DatasetPage(
+        dataset.name,
+        _title(dataset),
+        "",
+        _facts(dataset),
+        "",
+        sentence(dataset, estimate),
+        estimate.rows is not None,
+        _columns_sentence(dataset, query),
+        not result.is_whole,
+        result.chips(),
+        addresses.page(dataset.name),
+        result.downloads(estimate),
+        _form(dataset, choices, told, addresses.beside(dataset.name, "choose")),
+        preview,
+        column_rows(dataset, query, {}),
+        max(0, len(dataset.columns) - MOST_COLUMNS),
+        False,
+        result.snippets(possible),
+        result.check(possible),
+        addresses.absolute(result.page),
+        addresses.root + f"/datasets/{dataset.name}",
+        "",
+    )
+
+
+def _preview(result: Result, told: Told, first: FirstRows, left: int) -> Preview:
+    pairs = tuple(
+        pair for pair in result.pairs if pair[0] not in {"field", "exclude_field", "limit", "offset"}
+    )
+    return make_preview(
+        first.columns,
+        first.rows,
+        labels=told.labels,
+        addresses=result.addresses,
+        dataset=result.dataset.name,
+        pairs=pairs,
+        offset=result.query.offset,
+        left=left,
+    )
+
+
+def _form(
+    dataset: Dataset,
+    choices: Choices,
+    told: Told,
+    action: str,
+    problems: Sequence[tuple[str, str]] = (),
+) -> Form:
+    return make_form(
+        action,
+        dataset,
+        {},
+        choices,
+        labels=told.labels,
+        frequent=told.frequent,
+        few=told.few,
+        problems=problems,
+    )
+
+
+def _title(dataset: Dataset) -> str:
+    return dataset.name
+
+
+def _facts(dataset: Dataset) -> tuple[str, ...]:
+    return (
+        figures.count(dataset.rows, "row"),
+        figures.size(dataset.size),
+        f"updated {figures.day(dataset.last_modified)}",
+    )
+
+
+def _columns_sentence(dataset: Dataset, query: Query) -> str:
+    chosen, there = len(query.columns), len(dataset.columns)
+    if chosen == there:
+        return f"with all {figures.count(there, 'column')}" if there != 1 else "with the one column"
+    return f"with {chosen:,} of {figures.count(there, 'column')}"

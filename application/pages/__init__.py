@@ -1,0 +1,1 @@
+"""What people see: view models, templates and assets; it knows no request."""

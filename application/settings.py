@@ -118,6 +118,13 @@ class Settings(BaseSettings):
             raise ValueError("an address such as https://data.example.org is wanted, without a query")
         return value.rstrip("/")
 
+    @field_validator("pages_dir")
+    @classmethod
+    def _a_folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("it is no folder: make it, or name another")
+        return value
+
     @field_validator("spool_dir", mode="before")
     @classmethod
     def _off(cls, value: object) -> object:

@@ -46,11 +46,14 @@ class Told:
     few: frozenset[str]
 
 
+UNTOLD = Told({}, {}, frozenset())
+
+
 async def show_dataset(request: Request, current: Service, name: str, sent: Pairs) -> Response:
     """The page of a query; raises what planning raises. What fails for a part of it is said there."""
     dataset = await _found(current, name)
     parsed = await asyncio.to_thread(parse, sent, dataset.columns, BASE.dialect)
-    told = await _told(current, dataset)
+    told = UNTOLD
     result = Result(
         dataset, parsed.query, sent, addresses=addresses_of(request), labels=told.labels, base=BASE
     )
@@ -70,7 +73,7 @@ async def show_choices(request: Request, current: Service, name: str, sent: Pair
     dataset = await _found(current, name)
     choices = Choices.of_controls(sent, dataset.columns)
     pairs, addresses = choices.pairs(dataset.columns), addresses_of(request)
-    told = await _told(current, dataset)
+    told = UNTOLD
     try:
         query = (await asyncio.to_thread(parse, pairs, dataset.columns, BASE.dialect)).query
     except QueryInvalid as error:
@@ -91,10 +94,6 @@ async def _found(current: Service, name: str) -> Dataset:
     if dataset.fault:
         raise DatasetInvalid(dataset.fault)
     return dataset
-
-
-async def _told(current: Service, dataset: Dataset) -> Told:
-    return Told({}, {}, frozenset())
 
 
 async def _first(request: Request, current: Service, result: Result) -> tuple[FirstRows, str]:
@@ -144,9 +143,9 @@ def _page(result: Result, told: Told, estimate: Estimate, first: FirstRows, prob
     return DatasetPage(
         dataset.name,
         _title(dataset),
-        "",
+        dataset.words.description,
         _facts(dataset),
-        "",
+        dataset.words.attribution,
         sentence(dataset, estimate),
         estimate.rows is not None,
         _columns_sentence(dataset, query),
@@ -156,7 +155,7 @@ def _page(result: Result, told: Told, estimate: Estimate, first: FirstRows, prob
         result.downloads(estimate),
         _form(dataset, choices, told, addresses.beside(dataset.name, "choose")),
         preview,
-        column_rows(dataset, query, {}),
+        column_rows(dataset, query, dataset.words.columns),
         max(0, len(dataset.columns) - MOST_COLUMNS),
         False,
         result.snippets(possible),
@@ -193,7 +192,7 @@ def _form(
     return make_form(
         action,
         dataset,
-        {},
+        dataset.words.columns,
         choices,
         labels=told.labels,
         frequent=told.frequent,
@@ -203,7 +202,7 @@ def _form(
 
 
 def _title(dataset: Dataset) -> str:
-    return dataset.name
+    return dataset.words.title or dataset.name
 
 
 def _facts(dataset: Dataset) -> tuple[str, ...]:
@@ -211,6 +210,7 @@ def _facts(dataset: Dataset) -> tuple[str, ...]:
         figures.count(dataset.rows, "row"),
         figures.size(dataset.size),
         f"updated {figures.day(dataset.last_modified)}",
+        *filter(None, (dataset.words.licence, dataset.words.publisher)),
     )
 
 

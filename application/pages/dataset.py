@@ -148,7 +148,11 @@ class Result:
 
     def plain_pairs(self, chosen: Format) -> Pairs:
         """The parameters that a format takes."""
-        return tuple(pair for pair in self.pairs if chosen.dialect or not _is_of_text(pair[0]))
+        if chosen.dialect == self._base.dialect:
+            return self.pairs
+        # Another delimited text has a delimiter of its own.
+        kept = (pair for pair in self.pairs if pair[0] != "delimiter")
+        return tuple(pair for pair in kept if chosen.dialect or not _is_of_text(pair[0]))
 
     def address(self, extension: str) -> str:
         """The whole address of the result in a format."""

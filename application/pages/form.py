@@ -141,7 +141,7 @@ def make_form(
                     _example(column),
                     _suggestions(column, values, labels.get(column.name, {})),
                     _ticks(column.name, values, choices, labels) if column.name in ticked else (),
-                    problem,
+                    _said(problem),
                 )
             )
     begin = max(FIRST_COLUMNS, sum(not item.is_untouched for item in choices.comparisons))
@@ -170,6 +170,11 @@ def make_form(
         choices.kept_texts,
         tuple(Problem(_control(name, controls), detail) for name, detail in wrong.items()),
     )
+
+
+def _said(detail: str) -> str:
+    """What is wrong, beside the name of the column that it is about."""
+    return detail.removeprefix("column ")
 
 
 def _control(parameter: str, controls: Iterable[Control]) -> str:

@@ -145,7 +145,7 @@ def test_what_is_no_dataset_is_not_found(server: Served, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/nothing/here", "/sample", "/sample.csv/", "/health/", "/docs", "/redoc", "/openapi.json"],
+    ["/nothing/here", "/sample/", "/sample.csv/", "/health/", "/docs", "/redoc", "/openapi.json"],
 )
 def test_what_is_no_download_is_not_found(server: Served, path: str) -> None:
     problem(server.get(path), 404, "not-found")

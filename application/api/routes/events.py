@@ -12,6 +12,12 @@ from application.api.state import client_of
 router = APIRouter()
 
 
+@router.api_route("/events", methods=["GET", "HEAD"], include_in_schema=False)
+async def posted_only() -> None:
+    """405, where else the page of a dataset of that name would answer."""
+    raise HTTPException(405, headers={"Allow": "POST"})
+
+
 @router.post("/events", include_in_schema=False)
 async def events(request: Request, current: CurrentService, deadline: LambdaDeadline) -> dict[str, str]:
     """Take an event that the function sent itself, which the adapter posts here; from nobody else."""

@@ -168,7 +168,7 @@ def make_form(
         choices.descending,
         choices.limit,
         choices.kept_texts,
-        tuple(Problem(_control(name, controls), detail) for name, detail in wrong.items()),
+        tuple(Problem(_control(name, controls), _said(detail)) for name, detail in wrong.items()),
     )
 
 

@@ -12,21 +12,27 @@ from starlette.responses import Response
 
 from application.api.pages import FRESH_SECONDS, addresses_of, page_response
 from application.api.state import asker_of
+from application.client.contract import CATALOGUE, DESCRIPTION
+from application.datasets.figures import UNKNOWN
 from application.downloads.plan import Request as DownloadRequest
 from application.downloads.preview import FirstRows, first_rows
 from application.downloads.terms import Terms
-from application.errors import DatasetInvalid, DownloadError, QueryInvalid
+from application.errors import DatasetInvalid, DownloadError, ParameterProblem, QueryInvalid
 from application.formats import FORMATS
 from application.pages import figures
+from application.pages.catalogue import catalogue_page
 from application.pages.choices import Choices
 from application.pages.dataset import MOST_COLUMNS, DatasetPage, Estimate, Result, column_rows, sentence
 from application.pages.form import Form, make_form
 from application.pages.preview import MOST_COLUMNS as PREVIEW_COLUMNS
 from application.pages.preview import ROWS, Preview, make_preview
+from application.pages.schema_org import schema_org
 from application.query.parameters import parse
 from application.telemetry.facts import facts_of
 
 if TYPE_CHECKING:
+    from application.datasets.description import Description
+    from application.datasets.listing import Seen
     from application.models import Dataset, Query
     from application.service import Service
 
@@ -35,6 +41,7 @@ Pairs = tuple[tuple[str, str], ...]
 BASE = FORMATS["csv"]
 # For rows to look at nobody waits longer.
 PREVIEW_SECONDS = 8.0
+SEARCH = "q"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,16 @@ class Told:
 UNTOLD = Told({}, {}, frozenset())
 
 
+def show_catalogue(request: Request, seen: Seen, sent: Pairs) -> Response:
+    """The page of the datasets that a search finds; raises QueryInvalid for what is no search."""
+    unknown = [name for name, _ in sent if name != SEARCH]
+    if unknown or len(sent) > 1:
+        raise QueryInvalid([ParameterProblem((unknown or [SEARCH])[0], f"say {SEARCH!r} once, and no more")])
+    search = sent[0][1].strip() if sent else ""
+    page = catalogue_page(seen, search, addresses_of(request), CATALOGUE)
+    return page_response(request, "catalogue.html", page, max_age=FRESH_SECONDS if seen.is_whole else 0)
+
+
 async def show_dataset(request: Request, current: Service, name: str, sent: Pairs) -> Response:
     """The page of a query; raises what planning raises. What fails for a part of it is said there."""
     dataset = await _found(current, name)
@@ -57,12 +74,12 @@ async def show_dataset(request: Request, current: Service, name: str, sent: Pair
     result = Result(
         dataset, parsed.query, sent, addresses=addresses_of(request), labels=told.labels, base=BASE
     )
-    estimate, (first, problem) = await asyncio.gather(
-        _estimate(current, result), _first(request, current, result)
+    offer, estimate, (first, problem) = await asyncio.gather(
+        current.offers.find(name), _estimate(current, result), _first(request, current, result)
     )
 
     def answer() -> Response:
-        page = _page(result, told, estimate, first, problem)
+        page = _page(result, told, offer.description, estimate, first=first, problem=problem)
         return page_response(request, "dataset.html", page, max_age=FRESH_SECONDS)
 
     return await asyncio.to_thread(answer)
@@ -134,7 +151,15 @@ async def _estimate(current: Service, result: Result) -> Estimate:
     return Estimate(rows, None, sizes, problems)
 
 
-def _page(result: Result, told: Told, estimate: Estimate, first: FirstRows, problem: str) -> DatasetPage:
+def _page(
+    result: Result,
+    told: Told,
+    description: Description,
+    estimate: Estimate,
+    *,
+    first: FirstRows,
+    problem: str,
+) -> DatasetPage:
     dataset, query, addresses = result.dataset, result.query, result.addresses
     possible = [name for name in FORMATS if name not in (estimate.problems or {})]
     choices = Choices.of_query(query, result.pairs, dataset.columns, told.few)
@@ -152,17 +177,17 @@ def _page(result: Result, told: Told, estimate: Estimate, first: FirstRows, prob
         not result.is_whole,
         result.chips(),
         addresses.page(dataset.name),
-        result.downloads(estimate),
+        result.downloads(estimate, has_geometry=description.geometry is not None),
         _form(dataset, choices, told, addresses.beside(dataset.name, "choose")),
         preview,
-        column_rows(dataset, query, dataset.words.columns),
+        column_rows(description, query),
         max(0, len(dataset.columns) - MOST_COLUMNS),
-        False,
+        any(column.figures != UNKNOWN for column in description.columns),
         result.snippets(possible),
         result.check(possible),
         addresses.absolute(result.page),
-        addresses.root + f"/datasets/{dataset.name}",
-        "",
+        addresses.root + DESCRIPTION.format(dataset=dataset.name),
+        schema_org(dataset, addresses, possible) if result.is_whole else "",
     )
 
 

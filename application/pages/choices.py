@@ -27,7 +27,6 @@ FIELD, FIELDS, SORT, DESCENDS, LIMIT, PERIOD, KEPT = (
     "period",
     "kept",
 )
-SEVERAL = "in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +83,11 @@ class Choices:
                 ticks += [(item.column.name, value) for value in item.values]
             elif row.takes == 0:
                 comparisons.append(Comparison(item.column.name, item.operator))
-            elif row.read is own_values or (item.operator == DEFAULT_OPERATOR and len(item.values) > 1):
-                operator = item.operator if row.read is own_values else SEVERAL
-                comparisons.append(Comparison(item.column.name, operator, record(item.values)))
-            elif len(item.values) == 1 and item.values[0]:
-                comparisons.append(Comparison(item.column.name, item.operator, item.values[0]))
+            elif row.read is own_values:
+                comparisons.append(Comparison(item.column.name, item.operator, record(item.values)))
+            elif "" not in item.values:
+                # Several of a column and an operator mean what its repeated parameter means.
+                comparisons += [Comparison(item.column.name, item.operator, value) for value in item.values]
             else:
                 continue
             said |= set(own)

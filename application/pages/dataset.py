@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from application.datasets.description import Description
+from application.datasets.figures import Figures
 from application.formats import FORMATS, Format
 from application.models import Dataset, Query
 from application.pages import figures
@@ -18,6 +20,8 @@ from application.query.operators import OPERATORS
 from application.query.parameters import PARAMETERS
 from application.query.spelling import Pairs, spelled
 
+# Of a least or greatest value.
+LONGEST_BOUND = 40
 # Of a name that says what is in the file.
 LONGEST_FILENAME = 80
 PERIOD_WORDS = {"current": "in force today", "historical": "no longer in force"}
@@ -207,11 +211,11 @@ class Result:
             else "columns in another order"
         )
 
-    def downloads(self, estimate: Estimate) -> tuple[Download, ...]:
+    def downloads(self, estimate: Estimate, *, has_geometry: bool) -> tuple[Download, ...]:
         """A row for each format, and one more for spreadsheets that need CSV marked."""
         rows = []
         for row in FORMATS.values():
-            if row.geometry and not any(column.traits.geometry for column in self.dataset.columns):
+            if row.geometry and not has_geometry:
                 continue
             rows.append(self._download(row, estimate))
             if row.dialect == self._base.dialect and not any(_is_of_text(name) for name, _ in self.pairs):
@@ -262,15 +266,41 @@ def sentence(dataset: Dataset, estimate: Estimate) -> str:
     return f"{rows:,} of {figures.count(total, 'row')}"
 
 
-def column_rows(dataset: Dataset, query: Query, descriptions: Mapping[str, str]) -> tuple[ColumnRow, ...]:
+def column_rows(description: Description, query: Query) -> tuple[ColumnRow, ...]:
     """What is said of each column."""
     chosen = {column.engine_name for column in query.columns}
+    rows = description.dataset.rows
     return tuple(
         ColumnRow(
-            column.name, kind_of(column), descriptions.get(column.name, ""), column.engine_name in chosen
+            column.name,
+            kind_of(column),
+            described.description,
+            column.engine_name in chosen,
+            _filled(described.figures, rows),
+            _bounds(described.figures),
         )
-        for column in dataset.columns[:MOST_COLUMNS]
+        for column, described in zip(
+            description.dataset.columns[:MOST_COLUMNS], description.columns, strict=False
+        )
     )
+
+
+def _filled(known: Figures, rows: int) -> str:
+    """The share of rows that have a value, empty where nobody knows."""
+    return "" if known.nulls is None or not rows else figures.share(rows - known.nulls, rows)
+
+
+def _bounds(known: Figures) -> str:
+    if known.low is None or known.high is None:
+        return ""
+    low, high = (_bound(value) for value in (known.low, known.high))
+    return low if low == high else f"{low} to {high}"
+
+
+def _bound(value: object) -> str:
+    text = f"{value:,}" if isinstance(value, float) else str(value)
+    text = text if len(text) <= LONGEST_BOUND else text[: LONGEST_BOUND - 1] + "…"
+    return text or "empty"
 
 
 def _slug(text: str) -> str:

@@ -10,8 +10,9 @@ from starlette.responses import RedirectResponse, Response
 from application.api.dependencies import CurrentService, parameters
 from application.api.disconnect import unless_gone
 from application.api.pages import coded_for, site_of
+from application.api.routes.datasets import SeenDatasets
 from application.api.state import settings_of
-from application.client.contract import ALIAS, ASSET, CHOOSE, DATASET_PAGE, ICON, ROBOTS
+from application.client.contract import ALIAS, ASSET, CATALOGUE_PAGE, CHOOSE, DATASET_PAGE, ICON, ROBOTS
 
 METHODS = ["GET", "HEAD"]
 # Under names that have their digests.
@@ -58,6 +59,14 @@ async def icon(request: Request) -> Response:
 async def robots() -> Response:
     """What crawlers may ask for: pages and descriptions, but no queries."""
     return Response(ROBOTS_TEXT, headers={"Cache-Control": DAY}, media_type="text/plain")
+
+
+@router.api_route(CATALOGUE_PAGE, methods=METHODS)
+async def catalogue_page(request: Request, seen: SeenDatasets) -> Response:
+    """The page of all datasets, or of those that `q` finds."""
+    from application.api.views import show_catalogue
+
+    return await asyncio.to_thread(show_catalogue, request, seen, parameters(request))
 
 
 @dataset_router.api_route(DATASET_PAGE, methods=METHODS)

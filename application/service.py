@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from application.datasets.checks import PageChecks
     from application.datasets.listing import Listing
     from application.downloads.downloads import Downloads
+    from application.downloads.estimates import Estimates
     from application.downloads.exports import Exports
     from application.downloads.offers import Offers
     from application.downloads.redirects import Redirects
+    from application.downloads.status import Statuses
     from application.engine.journal import Trial
     from application.engine.scan import Engine
     from application.storage.export import S3ExportStorage
@@ -93,6 +95,8 @@ class Service:
     productions: Productions
     downloads: Downloads
     offers: Offers
+    estimates: Estimates
+    statuses: Statuses
     exports: Exports | None
     redirects: Redirects
     lanes: Lanes
@@ -180,11 +184,14 @@ def open_service(
     from application.datasets.checks import PageChecks
     from application.datasets.listing import Listing
     from application.downloads.downloads import Downloads
+    from application.downloads.estimates import Estimates, Limits
     from application.downloads.offers import Offers
     from application.downloads.plan import Carriage
     from application.downloads.redirects import Redirects
+    from application.downloads.status import Statuses
     from application.engine.database import Database
     from application.engine.journal import Journal, NoJournal
+    from application.engine.probe import Probe
     from application.engine.scan import Engine
     from application.engine.verdicts import Verdicts, private_folder
     from application.formats import load_writers
@@ -243,6 +250,9 @@ def open_service(
     )
     exports = _exports(settings, storage, store, downloads)
     redirects = Redirects(storage, settings.native_redirect_seconds, exports)
+    most_bytes = settings.response_max_bytes or None
+    limits = Limits(settings.whole_results or most_bytes is not None, most_bytes, exports is not None)
+    estimates = Estimates(catalogue, downloads, engine, Probe(storage, database, journal), limits)
     if room.tight:
         # What is loaded in part is spoiled for good.
         load_writers()
@@ -256,6 +266,8 @@ def open_service(
         productions,
         downloads,
         Offers(catalogue, downloads, lanes),
+        estimates,
+        Statuses(downloads, productions, estimates, exports),
         exports,
         redirects,
         lanes,

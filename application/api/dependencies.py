@@ -155,19 +155,40 @@ async def plan(current: CurrentService, requested: RequestedDownload) -> "Plan":
 PlannedDownload = Annotated["Plan", Depends(plan)]
 
 
+def _chosen_format(request: Request) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The parameter `format`, empty unless it is there once, and the others."""
+    pairs = parameters(request)
+    formats = [value for name, value in pairs if name == "format"]
+    others = tuple(pair for pair in pairs if pair[0] != "format")
+    return (formats[0] if len(formats) == 1 else ""), others
+
+
 async def manifest_request(request: Request, dataset: str, _: CurrentService) -> "DownloadRequest":
     """The uncoded download that a manifest is of; raises QueryInvalid unless `format` is there once."""
     from application.downloads.plan import Request as DownloadRequest
     from application.formats import FORMATS
 
-    pairs = parameters(request)
-    formats = [value for name, value in pairs if name == "format"]
-    if len(formats) != 1 or not formats[0]:
+    chosen, pairs = _chosen_format(request)
+    if not chosen:
         problem = ParameterProblem("format", f"say once which format, such as format={next(iter(FORMATS))}")
         raise QueryInvalid([problem])
-    return DownloadRequest(dataset, formats[0], tuple(pair for pair in pairs if pair[0] != "format"))
+    return DownloadRequest(dataset, chosen, pairs)
 
 
+async def estimate_request(request: Request, dataset: str, _: CurrentService) -> "DownloadRequest":
+    """The uncoded download that an estimate is of, in its `format`, or in all where it names none.
+
+    Raises QueryInvalid for a format that is there more than once.
+    """
+    from application.downloads.plan import Request as DownloadRequest
+
+    chosen, pairs = _chosen_format(request)
+    if not chosen and any(name == "format" for name, _ in parameters(request)):
+        raise QueryInvalid([ParameterProblem("format", "say once which format, or leave it out for all")])
+    return DownloadRequest(dataset, chosen, pairs)
+
+
+RequestedEstimate = Annotated["DownloadRequest", Depends(estimate_request)]
 RequestedManifest = Annotated["DownloadRequest", Depends(manifest_request)]
 
 

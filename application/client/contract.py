@@ -6,6 +6,8 @@ ALIAS = "/dataset"
 CATALOGUE = "/datasets"
 DESCRIPTION = "/datasets/{dataset}"
 MANIFEST = "/datasets/{dataset}/manifest"
+ESTIMATE = "/datasets/{dataset}/estimate"
+STATUS = "/datasets/{dataset}/status"
 # The one address of that form that is no download: a dataset of this name is under the alias.
 OPENAPI = "/openapi.json"
 DATASET_DOCUMENT = "/datasets/{dataset}/openapi.json"

@@ -13,7 +13,7 @@ from application.datasets.folders import SUFFIX, parts_of
 from application.datasets.footers import Footers
 from application.datasets.parts import Assembler
 from application.datasets.sidecars import Sidecars, Sides
-from application.datasets.statistics import Statistics
+from application.datasets.statistics import Extent, Statistics
 from application.datasets.words import Said, merged, read_key_values, with_words
 from application.engine.scan import Engine
 from application.engine.verdicts import Verdicts, version_of
@@ -140,6 +140,10 @@ class Catalogue:
     def matching(self, dataset: Dataset, query: Query) -> tuple[Part, ...]:
         """The dataset's parts that may have rows of a query; reads nothing."""
         return self._statistics.matching(dataset, query)
+
+    def extent(self, dataset: Dataset, query: Query) -> Extent:
+        """The row groups that may have rows of a query; reads nothing."""
+        return self._statistics.extent(dataset, query, self.matching(dataset, query))
 
     def _describe(self, name: str, objects: tuple[ObjectMeta, ...]) -> _Bare:
         """The dataset of these objects; who asks while another finds out waits for what it finds."""

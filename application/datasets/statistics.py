@@ -4,9 +4,10 @@ import json
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,10 +21,34 @@ from application.query.pruning import ALL_NULL, UNKNOWN, Bounds, comparable, exc
 
 # Bounds are kept by dataset and column, up to so many of them.
 MOST_BOUNDS = 200_000
+# Parts whose row groups are looked into one by one.
+MOST_LOOKED_INTO = 200
 # Of a longer text its beginning is a bound, too, but only below.
 LONGEST_TEXT = 256
 NANOSECONDS = {"milliseconds": 1_000_000, "microseconds": 1_000, "nanoseconds": 1}
 Reader = Callable[[Any], Any]
+
+
+class Group(NamedTuple):
+    """A row group: the rows [start, end) of a part."""
+
+    part: Part
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a query has to read: row groups, of so many in all, and about so many stored bytes."""
+
+    groups: tuple[Group, ...]
+    count: int
+    size: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows these have."""
+        return sum(group.end - group.start for group in self.groups)
 
 
 class Statistics:
@@ -46,6 +71,23 @@ class Statistics:
             for place, known in enumerate(bounds):
                 kept[place] = kept[place] and not excludes(item, known)
         return tuple(part for part, is_kept in zip(parts, kept, strict=True) if is_kept)
+
+    def extent(self, dataset: Dataset, query: Query, parts: Sequence[Part]) -> Extent:
+        """The row groups of these parts that may have rows of a query, and what is to be read of them."""
+        groups: list[Group] = []
+        size = 0
+        # Of very many parts to look into each would take long; they are small.
+        is_looked_into = len(parts) <= MOST_LOOKED_INTO
+        for part in parts:
+            footer = self._footers.kept(part.meta) if is_looked_into else None
+            kept = _kept_groups(part, query, footer.raw if footer else None)
+            size += _stored_bytes(part, query, kept, footer.raw if footer else None)
+            start = 0
+            for place, rows in enumerate(part.groups):
+                if place in kept:
+                    groups.append(Group(part, start, start + rows))
+                start += rows
+        return Extent(tuple(groups), sum(len(part.groups) for part in dataset.parts), size)
 
     def _bounds(self, dataset: Dataset, column: Column) -> tuple[Bounds, ...]:
         key = (dataset.e_tag, column.name)
@@ -78,20 +120,57 @@ class Statistics:
 
 def read_bounds(raw: bytes, name: str) -> Bounds:
     """What a footer says of the values of a column that is not nested, over all row groups."""
+    groups = group_bounds(raw, name)
+    return _together(groups) if groups else UNKNOWN
+
+
+def group_bounds(raw: bytes, name: str) -> list[Bounds]:
+    """What a footer says of the values of a column that is not nested, in each row group, if anything."""
     try:
         metadata = open_footer(raw)
         leaves = [metadata.schema.column(place) for place in range(metadata.num_columns)]
         places = [place for place, leaf in enumerate(leaves) if leaf.path == leaf.name == name]
         if set(places) & sealed_columns(metadata, raw):
-            return UNKNOWN
-        if len(places) != 1 or leaves[places[0]].max_repetition_level or metadata.num_row_groups == 0:
-            return UNKNOWN
+            return []
+        if len(places) != 1 or leaves[places[0]].max_repetition_level:
+            return []
         read = bound_reader(leaves[places[0]])
         groups = range(metadata.num_row_groups)
-        return _together([_of_group(metadata.row_group(group).column(places[0]), read) for group in groups])
+        return [_of_group(metadata.row_group(group).column(places[0]), read) for group in groups]
     except (DatasetInvalid, pa.ArrowException, OSError, ValueError, ArithmeticError):
         # Statistics are written by anybody; without them a part is read.
-        return UNKNOWN
+        return []
+
+
+def _kept_groups(part: Part, query: Query, raw: bytes | None) -> set[int]:
+    """The places of the row groups in a part that may have rows of a query."""
+    kept = set(range(len(part.groups)))
+    own = {column.name for column in part.columns}
+    for item in query.filters if raw else ():
+        bounds = group_bounds(raw or b"", item.column.name) if item.column.name in own else []
+        kept -= {place for place, known in enumerate(bounds) if excludes(item, known)}
+    return kept
+
+
+def _stored_bytes(part: Part, query: Query, kept: set[int], raw: bytes | None) -> int:
+    """About how many bytes of a part hold the columns that a query reads, in these row groups."""
+    if not raw:
+        return part.meta.size * len(kept) // max(1, len(part.groups))
+    metadata = open_footer(raw)
+    names = {column.name for column in query.columns_read}
+    places = [
+        place
+        for place in range(metadata.num_columns)
+        if (path := metadata.schema.column(place).path) in names or path.partition(".")[0] in names
+    ]
+    sealed = sealed_columns(metadata, raw)
+    groups = [metadata.row_group(group) for group in kept]
+    return sum(
+        group.column(place).total_compressed_size
+        for group in groups
+        for place in places
+        if place not in sealed
+    )
 
 
 def _of_group(chunk: pq.ColumnChunkMetaData, read: Reader | None) -> Bounds:

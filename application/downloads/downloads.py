@@ -152,7 +152,8 @@ class Downloads:
             )
         return self._productions.join(plan.e_tag, lambda: self._job(plan), plan.dataset.e_tag, claim)
 
-    def _job(self, plan: Plan) -> DownloadJob:
+    def memory_for(self, plan: Plan) -> int:
+        """The bytes that making a plan's rows needs; raises ResultTooLarge where there are not so many."""
         memory = memory_needed(plan.dataset, plan.query, self._threads)
         if memory > self._memory:
             vectors = plan.dataset.extents.vectors
@@ -162,7 +163,15 @@ class Downloads:
                 f"{self._memory >> 20} MiB; column {widest.name!r} needs most: choose others with "
                 f"field=NAME, or leave it out with exclude_field={widest.name}."
             )
-        return DownloadJob(plan, self._engine, self._catalogue, memory, self._threads)
+        return memory
+
+    def _job(self, plan: Plan) -> DownloadJob:
+        return DownloadJob(plan, self._engine, self._catalogue, self.memory_for(plan), self._threads)
+
+    @property
+    def most_kept(self) -> int:
+        """The most bytes of a result that is made whole for readers that seek; 0 where none is."""
+        return self._whole.most_bytes
 
     def kept(self, plan: Plan) -> Content | None:
         """A plan's bytes if they are whole already; makes nothing."""

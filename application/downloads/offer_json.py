@@ -11,8 +11,10 @@ from application.client.contract import (
     DATASET_DOCUMENT,
     DESCRIPTION,
     DOWNLOAD,
+    ESTIMATE,
     MANIFEST,
     OPENAPI,
+    STATUS,
 )
 from application.datasets.description import ColumnDescription
 from application.datasets.geometry import Geometry
@@ -61,6 +63,8 @@ def offer_json(offered: Offer) -> dict[str, Any]:
                 "self": DESCRIPTION.format(dataset=dataset.name),
                 "catalogue": CATALOGUE,
                 "manifest": MANIFEST.format(dataset=dataset.name),
+                "estimate": ESTIMATE.format(dataset=dataset.name),
+                "status": STATUS.format(dataset=dataset.name),
                 "openapi": DATASET_DOCUMENT.format(dataset=dataset.name),
             },
             "source": {

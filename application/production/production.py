@@ -53,7 +53,7 @@ class Registry(Protocol):
     def keep(self, production: "Production") -> None:
         """Its tape is about to be whole."""
 
-    def forget(self, production: "Production") -> None:
+    def forget(self, production: "Production", failure: DownloadError) -> None:
         """Its tape is about to fail: who asks next is to begin anew."""
 
     def ended(self, production: "Production") -> None:
@@ -175,8 +175,9 @@ class Production:
             self._alarm = None
 
     def _fail(self, error: BaseException) -> None:
-        self._registry.forget(self)
-        self.tape.fail(lack(error) or (error if isinstance(error, DownloadError) else _unexpected(error)))
+        failure = lack(error) or (error if isinstance(error, DownloadError) else _unexpected(error))
+        self._registry.forget(self, failure)
+        self.tape.fail(failure)
         self._end()
         if isinstance(error, ProductionCancelled | Stopping):
             logger.info("production ended: %s", error, extra={"e_tag": self.key})

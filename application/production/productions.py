@@ -4,10 +4,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from weakref import WeakKeyDictionary
 
-from application.errors import Busy, DownloadError, EngineFailed, Stopping
+from application.errors import Busy, DownloadError, EngineFailed, ProductionCancelled, Stopping
 from application.production.claim import Claim, Later, call_later
 from application.production.production import Job, Production
 from application.production.slots import Slots
@@ -18,6 +20,20 @@ STOP_SECONDS = 5.0
 # Of productions that outlive their readers: for each client, and for the process.
 MOST_HELD_OF_CLIENT, MOST_HELD = 1, 2
 READ = Claim()
+# Failures that are remembered for those who ask how far a result is.
+MOST_FAILED = 1000
+# What says nothing of the result.
+NO_FAILURES = (Busy, ProductionCancelled, Stopping)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a result is, by bytes as they are sent, and by rows; ``failure`` says why it failed."""
+
+    state: Literal["making", "ready", "failed"]
+    size: int
+    rows: int
+    failure: str = ""
 
 
 class Productions:
@@ -49,6 +65,7 @@ class Productions:
         self._patience = patience
         self._stopping = stopping
         self._tapes: OrderedDict[str, Tape] = OrderedDict()
+        self._failed: dict[str, Progress] = {}
         self._later = later
         self._running: dict[Tape, Production] = {}
         self._lock = threading.Lock()
@@ -91,11 +108,19 @@ class Productions:
             first = Reader.of(production.tape)
             if first is None:  # pragma: no cover - a new tape always has its first byte ahead
                 raise EngineFailed("A new tape took no reader.")
+            self._failed.pop(key, None)
             self._tapes[key] = production.tape
             self._alive[production.tape] = source
             self._running[production.tape] = production
         production.start()
         return first
+
+    def progress(self, key: str) -> Progress | None:
+        """How far the result of that key is, or how it failed a while ago; None where nothing is known."""
+        with self._lock:
+            if tape := self._tapes.get(key):
+                return Progress("ready" if tape.done else "making", tape.size, tape.rows)
+            return self._failed.get(key)
 
     def has(self, key: str) -> bool:
         """True where the result of that key is made or kept."""
@@ -203,10 +228,16 @@ class Productions:
         for kept in dropped:
             kept.close()
 
-    def forget(self, production: Production) -> None:
-        """Let who asks next begin anew."""
+    def forget(self, production: Production, failure: DownloadError) -> None:
+        """Let who asks next begin anew, and who asks how far it is know why it failed."""
         with self._lock:
             self._drop(production)
+            if isinstance(failure, NO_FAILURES):
+                return
+            tape = production.tape
+            self._failed[production.key] = Progress("failed", tape.size, tape.rows, str(failure))
+            while len(self._failed) > MOST_FAILED:
+                del self._failed[next(iter(self._failed))]
 
     def ended(self, production: Production) -> None:
         """A production is no longer to be stopped."""

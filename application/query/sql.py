@@ -44,6 +44,12 @@ def to_sql(
     )
 
 
+def count_sql(query: Query, relation: str) -> tuple[str, list[str]]:
+    """SQL text that counts the rows of ``relation`` that meet the query's conditions, and values to bind."""
+    values: list[str] = []
+    return f"SELECT count(*) FROM {relation}{_where(query, None, values)}", values
+
+
 def _where(query: Query, window: Window | None, values: list[str]) -> str:
     clauses = []
     for item in query.filters:

@@ -69,4 +69,30 @@ DESCRIPTION = _object(
         "geometry": GEOMETRY,
     },
 )
-SCHEMAS = {"Catalogue": CATALOGUE, "Description": DESCRIPTION}
+ESTIMATED = _object(
+    {
+        "extension": TEXT,
+        "answer": {"type": "string", "enum": ["stored", "whole", "stream", "export", "refused"]},
+        "reason": TEXT,
+    },
+    {"bytes": COUNT, "exact": {"type": "boolean"}},
+)
+ESTIMATE = _object(
+    {
+        "dataset": TEXT,
+        "row_groups": _object({"read": COUNT, "of": COUNT}, {}),
+        "bytes_read": COUNT,
+        "formats": {"type": "array", "items": ESTIMATED},
+    },
+    {"rows": COUNT, "rows_at_most": COUNT},
+)
+STATUS = _object(
+    {
+        "dataset": TEXT,
+        "format": TEXT,
+        "e_tag": TEXT,
+        "state": {"type": "string", "enum": ["absent", "making", "ready", "failed"]},
+    },
+    {"coding": TEXT, "rows": COUNT, "bytes": COUNT, "rows_in_all": COUNT, "problem": TEXT},
+)
+SCHEMAS = {"Catalogue": CATALOGUE, "Description": DESCRIPTION, "Estimate": ESTIMATE, "Status": STATUS}

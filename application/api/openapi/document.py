@@ -187,6 +187,14 @@ def _add_description(document: _Document, path: str, parameters: Parameters) -> 
 
 
 def _add_manifest(document: _Document, path: str, parameters: Parameters) -> None:
+    """A manifest, and what takes the same parameters: an estimate and a status."""
+    for name, words, names, required in (
+        ("estimate", "Tell rows and bytes of a download before it is made", ("ETag",), False),
+        ("status", "Tell how far a download is that is being made", (), True),
+    ):
+        answers = json_answers(words, {"$ref": f"#/components/schemas/{name.title()}"}, names)
+        own = [*parameters, _format(required=required)]
+        document.resource(path.replace("/manifest", f"/{name}"), name, answers, words, own)
     words = "Describe a download: ETag, rows, bytes, SHA-256"
     answers = json_answers(
         "What the download is, without its bytes", {"$ref": "#/components/schemas/Manifest"}
@@ -215,11 +223,11 @@ def _extension(formats: Sequence[Format]) -> dict[str, Any]:
     }
 
 
-def _format() -> dict[str, Any]:
+def _format(*, required: bool = True) -> dict[str, Any]:
     return {
         "name": FORMAT,
         "in": "query",
-        "required": True,
+        "required": required,
         "description": "the format of the download",
         "schema": {"type": "string", "enum": list(FORMATS)},
     }

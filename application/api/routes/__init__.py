@@ -1,6 +1,16 @@
 """The handlers, a module for each resource, in the order in which the router tries them."""
 
-from application.api.routes import datasets, documents, downloads, events, health, manifest, metrics, pages
+from application.api.routes import (
+    datasets,
+    documents,
+    downloads,
+    estimate,
+    events,
+    health,
+    manifest,
+    metrics,
+    pages,
+)
 
 # Fixed paths go first: `/openapi.json` is no dataset's, while there is such a document.
 ROUTERS = (
@@ -13,4 +23,5 @@ ROUTERS = (
     downloads.router,
     manifest.router,
     pages.dataset_router,
+    estimate.router,
 )

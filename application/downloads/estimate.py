@@ -1,0 +1,120 @@
+"""What a download would be, before it is made: rows, bytes by format, and how it would be answered."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import pyarrow as pa
+
+from application.about import About
+from application.downloads.plan import Plan
+from application.formats import Format
+from application.formats.parquet import ROW_GROUP_ROWS
+from application.models import Dialect
+
+# How much smaller a row is among many, where a format compresses itself: not without end.
+LEAST_GROWTH, MOST_GROWTH = 0.5, 1.0
+
+
+class Way(Enum):
+    """How a download would be answered."""
+
+    STORED = "stored"  # as the stored object, whole
+    WHOLE = "whole"  # made whole before its headers
+    STREAM = "stream"  # as it is made
+    EXPORT = "export"  # made into the export bucket, and redirected to
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class FormatEstimate:
+    """A format of a query's rows: its bytes uncoded, None where not known, and how it would be answered."""
+
+    format: Format
+    way: Way
+    reason: str
+    size: int | None = None
+    is_exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is known of a query's rows; ``rows`` is None where only ``rows_at_most`` is known.
+
+    ``groups`` row groups of ``groups_in_all``, and about ``bytes_read`` stored bytes, would be read.
+    """
+
+    dataset: str
+    rows: int | None
+    rows_at_most: int
+    groups: int
+    groups_in_all: int
+    bytes_read: int
+    formats: tuple[FormatEstimate, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The estimate as docs/api.md has it."""
+        rows = {"rows_at_most": self.rows_at_most} if self.rows is None else {"rows": self.rows}
+        return {
+            "dataset": self.dataset,
+            **rows,
+            "row_groups": {"read": self.groups, "of": self.groups_in_all},
+            "bytes_read": self.bytes_read,
+            "formats": [_format_json(item) for item in self.formats],
+        }
+
+
+def _format_json(item: FormatEstimate) -> dict[str, Any]:
+    sized = {} if item.size is None else {"bytes": item.size, "exact": item.is_exact}
+    answer = {"answer": item.way.value, "reason": item.reason}
+    return {"extension": item.format.extension, **sized, **answer}
+
+
+def estimated_size(plan: Plan, sample: Sequence[pa.RecordBatch], schema: pa.Schema, rows: int) -> int:
+    """The bytes of so many rows in a plan's format, from some of them; exact if these are all.
+
+    Raises ColumnUnsupported where a value of the sample cannot be written.
+    """
+    chosen, options = plan.format, (plan.query.dialect, plan.about)
+    seen = sum(batch.num_rows for batch in sample)
+    whole = encoded_size(chosen, *options, sample, schema)
+    if rows == seen:
+        return whole
+    empty = encoded_size(chosen, *options, (), schema)
+    if not seen:
+        return empty
+    if chosen.codable or rows < seen:
+        return empty + (whole - empty) * rows // seen
+    group = min(rows, ROW_GROUP_ROWS)
+    by_group = (whole - empty) * (group / seen) ** _growth(plan, sample, schema, whole - empty, empty)
+    return empty + int(by_group * rows / group)
+
+
+def encoded_size(
+    chosen: Format,
+    dialect: Dialect | None,
+    about: About,
+    batches: Sequence[pa.RecordBatch],
+    schema: pa.Schema,
+) -> int:
+    """How many bytes a format's own encoder makes of these rows."""
+    encoder = chosen.open_encoder(dialect, about)
+    size = len(memoryview(encoder.start(schema)).cast("B"))
+    for batch in batches:
+        size += len(memoryview(encoder.encode(batch)).cast("B"))
+    return size + len(memoryview(encoder.finish()).cast("B"))
+
+
+def _growth(plan: Plan, sample: Sequence[pa.RecordBatch], schema: pa.Schema, whole: int, empty: int) -> float:
+    """By which power of the rows the bytes of a format grow that compresses itself."""
+    rows = sum(batch.num_rows for batch in sample)
+    quarter = pa.Table.from_batches(sample, schema).slice(0, rows // 4).to_batches()
+    if rows < 4 or not quarter:
+        return MOST_GROWTH
+    less = encoded_size(plan.format, plan.query.dialect, plan.about, quarter, schema) - empty
+    if less <= 0 or whole <= 0:
+        return MOST_GROWTH
+    power = math.log(whole / less) / math.log(rows / (rows // 4))
+    return min(max(power, LEAST_GROWTH), MOST_GROWTH)

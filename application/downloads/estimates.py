@@ -1,0 +1,314 @@
+"""Estimates of downloads: bounded in time, a few at once, and kept for who asks again."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from application.datasets.catalogue import Catalogue
+from application.datasets.statistics import Extent, Group
+from application.downloads.downloads import Downloads
+from application.downloads.estimate import Estimate, FormatEstimate, Way, estimated_size
+from application.downloads.plan import SMALL_BYTES, Plan, Request, find_format
+from application.engine.cancellation import Cancellation
+from application.engine.conform import output_schema
+from application.engine.probe import Probe, has_windows
+from application.engine.scan import Engine
+from application.errors import Busy, DatasetInvalid, DownloadError, ProductionCancelled, QueryInvalid
+from application.formats import FORMATS, Format
+from application.models import Dataset, Query
+from application.storage.lanes import Lanes, outcome
+
+# For counting the rows, and for reading some of them.
+COUNT_SECONDS, SAMPLE_SECONDS = 2.0, 1.5
+# For all of it, storage's own slowness too.
+MOST_SECONDS = 10.0
+# So many rows are all encoded; of more a sample is, up to so many rows or bytes.
+ALL_ROWS = 20_000
+SAMPLE_ROWS, SAMPLE_BYTES = 32_768, 8 << 20
+WINDOW_ROWS = 4096
+MOST_KEPT = 256
+# In the whole process; of one dataset one.
+AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What decides how downloads are answered here: the most bytes of an answer, and what is beyond it.
+
+    ``is_whole``: every result is made whole before its headers. ``most_bytes`` is None for no limit.
+    """
+
+    is_whole: bool
+    most_bytes: int | None
+    has_exports: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Some rows of a query, or all; ``seen`` are the rows among which they were found."""
+
+    schema: pa.Schema
+    batches: tuple[pa.RecordBatch, ...]
+    seen: int
+
+    @property
+    def rows(self) -> int:
+        return sum(batch.num_rows for batch in self.batches)
+
+
+class Estimates:
+    """Tells what downloads would be; for tasks, which hold no thread while they wait."""
+
+    def __init__(
+        self, catalogue: Catalogue, downloads: Downloads, engine: Engine, probe: Probe, limits: Limits
+    ) -> None:
+        self._catalogue = catalogue
+        self._downloads = downloads
+        self._engine = engine
+        self._probe = probe
+        self._limits = limits
+        self._lanes = Lanes(AT_ONCE, 1)
+        self._lock = threading.Lock()
+        self._counts: OrderedDict[str, int | None] = OrderedDict()
+        self._sizes: OrderedDict[str, int | None] = OrderedDict()
+
+    async def find(self, request: Request) -> Estimate:
+        """The estimate of a download in its format, or in all for no extension.
+
+        Raises as ``Downloads.plan``, and Busy where it takes too long.
+        """
+        chosen = [find_format(request.extension)] if request.extension else list(FORMATS.values())
+        dataset = await self._downloads.find(request.name)
+        work = self._lanes.begin(dataset.name, lambda: self.of(request, dataset, chosen))
+        try:
+            return await outcome(work, MOST_SECONDS)
+        except TimeoutError:
+            raise Busy("Others are being estimated, or this takes too long; try again later.") from None
+        finally:
+            work.cancel()
+
+    def known_rows(self, plan: Plan) -> int | None:
+        """How many rows a plan's result has, where that is known without looking."""
+        if _has_every_row(plan.query):
+            return _cut(plan.query, plan.dataset.rows)
+        with self._lock:
+            counted = self._counts.get(plan.e_tag)
+        return None if counted is None else _cut(plan.query, counted)
+
+    def of(self, request: Request, dataset: Dataset, formats: Sequence[Format]) -> Estimate:
+        """The same for a thread, of a dataset that is known."""
+        plans, refused = self._plans(request, dataset, formats)
+        query = plans[0].query if plans else Query(dataset.columns)
+        extent = self._catalogue.extent(dataset, query)
+        rows = self._rows(plans, dataset, query, extent)
+        at_most = _cut(query, min(extent.rows, dataset.rows))
+        sizes = self._all_sizes(plans, dataset, rows, at_most, extent)
+        known = {plan.format.extension: self._told(plan, *sizes[plan.format.extension]) for plan in plans}
+        return Estimate(
+            dataset.name,
+            rows,
+            at_most,
+            len(extent.groups),
+            extent.count,
+            extent.size,
+            tuple(known.get(row.extension) or refused[row.extension] for row in formats),
+        )
+
+    def _plans(
+        self, request: Request, dataset: Dataset, formats: Sequence[Format]
+    ) -> tuple[list[Plan], dict[str, FormatEstimate]]:
+        """What fits the dataset, and of the other formats why not; raises where no format fits."""
+        plans: list[Plan] = []
+        refused: dict[str, FormatEstimate] = {}
+        first: DownloadError | None = None
+        for row in formats:
+            try:
+                plan = self._downloads.fit(replace(request, extension=row.extension), dataset, row)
+                if not plan.is_native:
+                    self._downloads.memory_for(plan)
+                plans.append(plan)
+            except DownloadError as error:
+                first = first or error
+                refused[row.extension] = FormatEstimate(row, Way.REFUSED, str(error))
+        if first and not plans and isinstance(first, QueryInvalid | DatasetInvalid):
+            raise first
+        return plans, refused
+
+    def _rows(self, plans: Sequence[Plan], dataset: Dataset, query: Query, extent: Extent) -> int | None:
+        """How many rows there are, if that is found out in time."""
+        if _has_every_row(query):
+            return _cut(query, dataset.rows)
+        for plan in plans:
+            if (made := self._made(plan)) and made[1] is not None:
+                return made[1]
+        key = plans[0].e_tag if plans else ""
+        counted = self._remembered(self._counts, key, lambda: self._count(dataset, query))
+        return None if counted is None else _cut(query, counted)
+
+    def _count(self, dataset: Dataset, query: Query) -> int | None:
+        parts = self._catalogue.matching(dataset, query)
+        with _within(COUNT_SECONDS) as cancellation, suppress(DownloadError):
+            return self._probe.count(dataset, query, cancellation, parts) if parts else 0
+        return None
+
+    def _made(self, plan: Plan) -> tuple[int, int | None] | None:
+        """Bytes and rows of a result that is there, or of the stored object."""
+        content = self._downloads.kept(plan)
+        if content is None:
+            return None
+        with content:
+            return None if content.size is None else (content.size, content.rows)
+
+    def _all_sizes(
+        self, plans: Sequence[Plan], dataset: Dataset, rows: int | None, at_most: int, extent: Extent
+    ) -> dict[str, tuple[int | None, bool]]:
+        """The bytes of each plan's result, and whether they are exact."""
+        sizes: dict[str, tuple[int | None, bool]] = {}
+        samples: dict[bool, _Sample | None] = {}
+        for plan in plans:
+            if made := self._made(plan):
+                sizes[plan.format.extension] = (made[0], True)
+                continue
+
+            def estimate(plan: Plan = plan) -> int | None:
+                has_wkt = plan.format.wkt and any(column.traits.geometry for column in plan.query.columns)
+                if has_wkt not in samples:
+                    samples[has_wkt] = self._sample(plan, dataset, rows, extent)
+                return _sized(plan, samples[has_wkt], rows, at_most)
+
+            sizes[plan.format.extension] = (self._remembered(self._sizes, plan.e_tag, estimate), False)
+        return sizes
+
+    def _sample(self, plan: Plan, dataset: Dataset, rows: int | None, extent: Extent) -> _Sample | None:
+        """Rows to encode: all where they are few, else some from here and there."""
+        with _within(SAMPLE_SECONDS) as cancellation, suppress(DownloadError):
+            # Which rows come first is much work, and nothing to the bytes of all.
+            loose = plan.query if plan.query.limit is not None else replace(plan.query, order=())
+            dataset, query = self._engine.settled(dataset, loose, cancellation, wkt=plan.format.wkt)
+            schema = output_schema(dataset, query)
+            if (rows is not None and rows <= ALL_ROWS) or not has_windows(dataset, query):
+                return self._first_rows(dataset, query, cancellation, schema)
+            by_path = {part.meta.path: part for part in dataset.parts}
+            found: list[pa.RecordBatch] = []
+            seen = 0
+            with suppress(ProductionCancelled):
+                for group in _spread(extent.groups):
+                    part = by_path[group.part.meta.path]
+                    found += self._probe.rows(dataset, query, cancellation, part, (group.start, group.end))
+                    seen += group.end - group.start
+                    if _is_enough(found):
+                        break
+            return _Sample(schema, tuple(found), seen)
+        return None
+
+    def _first_rows(
+        self, dataset: Dataset, query: Query, cancellation: Cancellation, schema: pa.Schema
+    ) -> _Sample:
+        few = replace(query, limit=min(ALL_ROWS, ALL_ROWS if query.limit is None else query.limit))
+        parts = self._catalogue.matching(dataset, query)
+        found: list[pa.RecordBatch] = []
+        with closing(self._engine.batches(dataset, few, cancellation, parts)) as batches:
+            for batch in batches:
+                found.append(batch)
+                if _is_enough(found):
+                    break
+        return _Sample(schema, tuple(found), 0)
+
+    def _told(self, plan: Plan, size: int | None, is_exact: bool) -> FormatEstimate:
+        is_there = is_exact and not plan.is_native
+        way, reason = (Way.WHOLE, "It is there already.") if is_there else self._way(plan, size)
+        return FormatEstimate(plan.format, way, reason, size, is_exact)
+
+    def _way(self, plan: Plan, size: int | None) -> tuple[Way, str]:
+        limits, kept = self._limits, self._downloads.most_kept
+        if limits.most_bytes is not None and size is not None and size > limits.most_bytes:
+            told = f"An answer here may have {limits.most_bytes:,} bytes"
+            if limits.has_exports:
+                return Way.EXPORT, f"{told}; the result is made into a bucket, and redirected to."
+            return Way.REFUSED, f"{told}. {plan.advice}"
+        if plan.is_native:
+            return Way.STORED, "It is the stored object itself."
+        if limits.is_whole:
+            return Way.WHOLE, "Every result here is made whole before it is sent."
+        if plan.format.random_access and kept:
+            if size is not None and size > kept:
+                return Way.STREAM, f"It is larger than the {kept:,} bytes that can be kept here."
+            return Way.WHOLE, "Its readers seek, so it is made whole before it is sent, if that is quick."
+        if size is not None and size <= SMALL_BYTES and plan.may_be_small:
+            return Way.WHOLE, "It is small."
+        return Way.STREAM, "It is sent as it is made."
+
+    def _remembered(
+        self,
+        memory: "OrderedDict[str, int | None]",
+        key: str,
+        find: Callable[[], int | None],
+    ) -> int | None:
+        """What was found for a plan's ETag; what could not be found is looked for again."""
+        with self._lock:
+            if (known := memory.get(key)) is not None:
+                memory.move_to_end(key)
+                return known
+        found = find()
+        with self._lock:
+            memory[key] = found
+            while len(memory) > MOST_KEPT * len(FORMATS):
+                memory.popitem(last=False)
+        return found
+
+
+def _sized(plan: Plan, sample: _Sample | None, rows: int | None, at_most: int) -> int | None:
+    if sample is None or (not sample.batches and rows != 0):
+        return None
+    if rows is None:
+        # As dense as where it was looked.
+        rows = at_most * sample.rows // sample.seen if sample.seen else at_most
+    try:
+        return estimated_size(plan, sample.batches, sample.schema, rows)
+    except DownloadError:
+        return None
+
+
+def _has_every_row(query: Query) -> bool:
+    """True where no condition leaves rows out."""
+    return replace(query, filters=(), period=None) == query
+
+
+def _cut(query: Query, rows: int) -> int:
+    """How many of so many rows offset and limit leave."""
+    left = max(0, rows - query.offset)
+    return left if query.limit is None else min(left, query.limit)
+
+
+def _is_enough(batches: Sequence[pa.RecordBatch]) -> bool:
+    rows = sum(batch.num_rows for batch in batches)
+    return rows >= SAMPLE_ROWS or sum(batch.nbytes for batch in batches) >= SAMPLE_BYTES
+
+
+def _spread(groups: Sequence[Group]) -> Iterator[Group]:
+    """Windows of row groups, each next one far from those before it."""
+    windows = [
+        Group(group.part, start, min(start + WINDOW_ROWS, group.end))
+        for group in groups
+        for start in range(group.start, group.end, WINDOW_ROWS)
+    ]
+    bits = max(len(windows) - 1, 0).bit_length()
+    order = sorted(range(len(windows)), key=lambda place: int(f"{place:0{bits or 1}b}"[::-1], 2))
+    return (windows[place] for place in order)
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[Cancellation]:
+    """A cancellation that is set after the seconds."""
+    cancellation = Cancellation()
+    timer = threading.Timer(seconds, cancellation.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield cancellation
+    finally:
+        timer.cancel()

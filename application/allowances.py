@@ -61,9 +61,9 @@ class Room:
 
 
 def find_room(
-    *, engine_threads: int, engine_bytes: int, running: int, waiting: int, memory: int, files_of_a_result: int
+    *, engine_threads: int, engine_bytes: int, running: int, waiting: int, memory: int, files: int
 ) -> Room:
-    """The room for so many productions that run and wait, and for their clients."""
+    """The room for so many productions that run and wait, for their clients, and for the results' files."""
     downloads = running + waiting
     # Those of the engine do not do what a production's own do, which are as many where it compresses.
     threads = engine_threads + (THREADS_OF_A_PRODUCTION + engine_threads) * running
@@ -72,7 +72,7 @@ def find_room(
             Allowance(
                 "open files",
                 _soft(resource.RLIMIT_NOFILE),
-                BASE_FILES + FILES_OF_A_DOWNLOAD * downloads + files_of_a_result * running,
+                BASE_FILES + FILES_OF_A_DOWNLOAD * downloads + files,
             ),
             Allowance(
                 "threads",

@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from application import __version__
 from application.allowances import Room, find_room
+from application.production.admission import most_large
 from application.settings import Settings
 from application.spool import SEGMENT_BYTES, disk_quota, is_in_memory
 from application.storage.base import Storage
@@ -13,13 +14,14 @@ from application.telemetry.tracing import start_tracing
 
 def room_for(settings: Settings) -> Room:
     """The room that the system gives for what the settings ask for."""
+    files = -(-settings.spool_max_result // SEGMENT_BYTES) if settings.spool_dir else 0
     return find_room(
         engine_threads=settings.duckdb_threads,
         engine_bytes=settings.duckdb_memory_bytes,
         running=settings.production_limit,
         waiting=settings.production_queue,
         memory=settings.production_memory,
-        files_of_a_result=-(-settings.spool_max_result // SEGMENT_BYTES) if settings.spool_dir else 0,
+        files=files * most_large(settings.production_limit),
     )
 
 
@@ -38,7 +40,7 @@ def introduce(settings: Settings, storage: Storage, exports: Storage | None) -> 
         "Spool: %s", f"{spool}, results up to {keeps} MiB kept, {most} MiB in all" if spool else "off"
     )
     logger.info(
-        "Productions: %d at a time in %d MiB, %d waiting for at most %g s",
+        "Productions: at most %d at a time in %d MiB, %d waiting for at most %g s",
         settings.production_limit,
         settings.production_memory >> 20,
         settings.production_queue,

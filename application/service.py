@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from application.allowances import OPENING, Room
 from application.errors import ConfigurationError, StorageStalled
 from application.introduction import introduce, room_for
+from application.production.admission import Admission, Cores
 from application.production.productions import Productions
 from application.production.slots import Slots
 from application.production.watchdog import Patience
@@ -212,8 +213,8 @@ def open_service(
     engine = Engine(storage, database, journal)
     catalogue = Catalogue(storage, engine, settings.catalogue_max_age, verdicts)
     slots = Slots(
-        settings.production_limit,
-        settings.production_memory,
+        Admission(settings.production_limit, settings.production_memory, settings.duckdb_threads),
+        Cores(settings.duckdb_threads),
         settings.production_queue,
         settings.production_queue_seconds,
     )

@@ -20,10 +20,14 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from application.errors import ConfigurationError
+from application.telemetry.memory import most_memory
 
 MEBIBYTE = 1 << 20
 # What a streamed response of Lambda's may have, whichever megabyte is meant.
 LAMBDA_BYTES = 200_000_000
+# For productions, where nothing else is set; and what the engine has by default.
+LEAST_MEMORY, MOST_MEMORY = 64 * MEBIBYTE, 1024 * MEBIBYTE
+ENGINE_MEMORY = 512 * MEBIBYTE
 
 ByteSize = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$")]
 
@@ -38,6 +42,13 @@ LogLevel = Annotated[
 
 def _on_lambda() -> bool:
     return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
+def _production_memory() -> int:
+    """Half of what the system lets this process have beside the engine, up to 1 GiB: nothing is to swap."""
+    most = most_memory()
+    beside = MOST_MEMORY if most is None else (most - ENGINE_MEMORY) // 2
+    return min(MOST_MEMORY, max(LEAST_MEMORY, beside))
 
 
 class Settings(BaseSettings):
@@ -73,10 +84,10 @@ class Settings(BaseSettings):
     duckdb_memory_limit: ByteSize = "512MB"
     duckdb_threads: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 4), ge=1, le=64)
     duckdb_temp_limit: ByteSize = "2GB"
-    production_limit: int = Field(default=4, ge=1)
+    production_limit: int = Field(default=8, ge=1)
     production_queue: int = Field(default=256, ge=0)
     production_queue_seconds: float = Field(default=30.0, ge=0)
-    production_memory: int = Field(default=1024 * MEBIBYTE, ge=64 * MEBIBYTE)
+    production_memory: int = Field(default_factory=_production_memory, ge=LEAST_MEMORY)
     spool_dir: Path | None = Path(gettempdir())
     spool_max_bytes: int = Field(default=2048 * MEBIBYTE, ge=0)
     spool_max_result: int = Field(default=512 * MEBIBYTE, ge=0)

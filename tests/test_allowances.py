@@ -22,7 +22,7 @@ ASKED = {
     "running": 4,
     "waiting": 256,
     "memory": 1 << 30,
-    "files_of_a_result": 64,
+    "files": 4 * 64,
 }
 
 
@@ -108,7 +108,7 @@ def test_more_productions_need_more() -> None:
         with limited(resource.RLIMIT_NOFILE, 100):
             return [each.needed for each in room_for(Settings(**settings)).tight if each.name == "open files"]
 
-    assert needed(production_queue=10) < needed() < needed(production_limit=8)
+    assert needed(production_queue=10) < needed() < needed(production_limit=16)
     assert needed(spool_dir="off") < needed()
 
 

@@ -1,11 +1,13 @@
 """What the environment's names mean, those of a former service among them."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from application.service import name_storages
-from application.settings import read_settings
+from application.settings import Settings, read_settings
+from application.telemetry.memory import most_memory
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +56,25 @@ def test_the_datasets_may_lie_in_another_region_than_the_exports(monkeypatch: py
         found = storage.engine_access().secret
         assert found
         assert (found.region, found.endpoint) == (region, f"s3.{region}.amazonaws.com")
+
+
+@pytest.mark.parametrize(
+    ("there_is", "expected"), [(None, 1024), (256, 64), (1536, 512), (2048, 768), (65536, 1024)]
+)
+def test_productions_have_half_of_the_memory_that_the_engine_leaves(
+    there_is: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "application.settings.most_memory", lambda: None if there_is is None else there_is << 20
+    )
+    assert Settings().production_memory == expected << 20
+
+
+def test_a_container_has_what_its_group_may_have(tmp_path: Path) -> None:
+    limited, unlimited = tmp_path / "limited", tmp_path / "unlimited"
+    limited.write_text("100000000\n")
+    unlimited.write_text("max\n")
+    machine = most_memory(())
+    assert machine
+    assert most_memory((unlimited, tmp_path / "absent")) == machine
+    assert most_memory((unlimited, limited)) == 100_000_000

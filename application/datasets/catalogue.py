@@ -143,7 +143,11 @@ class Catalogue:
 
     def extent(self, dataset: Dataset, query: Query) -> Extent:
         """The row groups that may have rows of a query; reads nothing."""
-        return self._statistics.extent(dataset, query, self.matching(dataset, query))
+        return self._statistics.extent(dataset, query)
+
+    def rows_at_most(self, dataset: Dataset, query: Query) -> int:
+        """How many rows a query looks at, as far as row groups tell by their statistics; reads nothing."""
+        return self._statistics.rows_at_most(dataset, query)
 
     def _describe(self, name: str, objects: tuple[ObjectMeta, ...]) -> _Bare:
         """The dataset of these objects; who asks while another finds out waits for what it finds."""

@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from application.datasets.bounds import bound_reader
 from application.datasets.counts import sealed_columns
 from application.datasets.footer import open_footer
-from application.datasets.statistics import bound_reader
 from application.engine.thrift import Malformed, read_struct
 from application.errors import DatasetInvalid
 from application.formats.columns import normalise

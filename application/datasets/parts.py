@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from application.datasets.bounds import read_bounds
 from application.datasets.extents import joined
 from application.datasets.folders import folder_type, folder_values
 from application.datasets.footer import Footer, FooterEncrypted
 from application.datasets.footers import Footers
-from application.datasets.statistics import read_bounds
 from application.datasets.union import unite, wider
 from application.engine.metadata import DESCRIBES_COLUMNS
 from application.engine.relation import sql_type

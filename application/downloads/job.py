@@ -15,6 +15,9 @@ from application.formats.compression import IDENTITY, Compressor
 from application.production.lookahead import read_ahead
 from application.spool import Tape
 
+# What a value counts for at least, by which its work is reckoned.
+LEAF_BYTES = 4
+
 
 class _Output:
     """A tape, behind a compressor where the coding asks for one."""
@@ -53,6 +56,17 @@ class DownloadJob:
     def owner(self) -> str:
         """Whose slots it takes: its dataset."""
         return self.plan.dataset.name
+
+    def size(self) -> int:
+        """Bytes of rows that it reads at most, as far as the footers tell."""
+        dataset, query = self.plan.dataset, self.plan.query
+        rows = self.catalogue.rows_at_most(dataset, query)
+        if query.limit is not None and not (query.filters or query.period or query.order):
+            rows = min(rows, query.offset + query.limit)
+        extents, columns = dataset.extents, query.columns_read
+        share = extents.vector_bytes(columns) / max(1, extents.vector_bytes(dataset.columns))
+        # What is small because values repeat takes its time all the same.
+        return rows * max(int(share * dataset.row_bytes), LEAF_BYTES * extents.leaf_count(columns))
 
     def effort(self) -> float:
         """The process's CPU seconds while rows are put in order, which gives none before it has seen all."""

@@ -66,6 +66,6 @@ class Terms:
     def claim(self, manner: Manner) -> Claim:
         """What is asked of the production."""
         if manner is not Manner.SEEK:
-            return Claim()
+            return Claim(client=self.client)
         # A HEAD that waits behind downloads would keep them waiting in turn, for bytes that nobody takes.
         return Claim(HOLD_SECONDS, self.client, queues=not self.is_head)

@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
+from dataclasses import replace
 from typing import Protocol
 
 from application.errors import DownloadError, EngineFailed, ProductionCancelled, Stopping, lack
+from application.production.admission import Work
 from application.production.claim import Alarm, Claim, Later
 from application.production.slots import Slots
 from application.production.watchdog import Patience, watched
@@ -39,6 +41,9 @@ class Job(Protocol):
     @property
     def memory(self) -> int:
         """Bytes it may need while it runs."""
+
+    def size(self) -> int:
+        """Bytes of rows that it reads at most, as far as is known without reading; may take a moment."""
 
     def effort(self) -> float:
         """Seconds of work so far that no bytes show, where there is much before the first; else 0."""
@@ -81,7 +86,7 @@ class Production:
         self.key = key
         self.tape = new_tape(self._left)
         self.claim = Claim()
-        self.owner, self.memory = job.owner, job.memory
+        self.work = Work(job.owner, claim.client, job.memory)
         self._job = job
         self._later = later
         self._alarm: Alarm | None = None
@@ -137,12 +142,13 @@ class Production:
 
     def _make(self) -> None:
         job, tape = self._job, self.tape
-        self._slots.enter(job.owner, job.memory, lambda: job.cancellation.is_set)
+        work = self.work = replace(self.work, size=job.size())
+        self._slots.enter(work, lambda: job.cancellation.is_set)
         try:
             with span("produce"), watched(tape, self.stop, self._patience, job.effort):
                 job.run(tape)
         finally:
-            self._slots.leave(job.owner, job.memory)
+            self._slots.leave(work)
         if job.cancellation.is_set:
             raise ProductionCancelled("The download was cancelled.")
 

@@ -10,6 +10,7 @@ from typing import Literal
 from weakref import WeakKeyDictionary
 
 from application.errors import Busy, DownloadError, EngineFailed, ProductionCancelled, Stopping
+from application.production.admission import Work
 from application.production.claim import Claim, Later, call_later
 from application.production.production import Job, Production
 from application.production.slots import Slots
@@ -250,8 +251,9 @@ class Productions:
         What waits in the queue counts with what runs. What need not wait counts only once it is left alone.
         """
         running = self._running.values()
-        beside = ((other.owner, other.memory) for other in running)
-        if not claim.queues and not self._slots.would_start(job.owner, job.memory, beside):
+        if not claim.queues and not self._slots.admission.would_admit(
+            Work(job.owner, claim.client, job.memory), [other.work for other in running]
+        ):
             raise Busy("No place for this download is free; try again later.")
         if not claim.hold_seconds:
             return

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from application.datasets.bounds import read_bounds
 from application.datasets.catalogue import Catalogue
 from application.datasets.footer import TRAILER
-from application.datasets.statistics import read_bounds
 from application.engine.cancellation import Cancellation
 from application.engine.database import Database
 from application.engine.scan import Engine
@@ -252,3 +252,27 @@ def test_parts_without_a_row_are_left_out(root: Path, engine: Engine) -> None:
         query: Query = parse(pairs, dataset.columns).query
         left = catalogue.matching(dataset, query)
         assert [dataset.parts.index(part) for part in left] == places
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ([], 50),
+        ([("x", "7")], 10),
+        ([("x__gte", "20"), ("x__lt", "40")], 20),
+        ([("x", "7"), ("y", "7")], 10),
+        ([("x", "7"), ("y", "17")], 0),
+        ([("z__contains", "7")], 50),
+    ],
+)
+def test_row_groups_without_a_row_of_the_query_are_not_counted(
+    root: Path, engine: Engine, asked: list[tuple[str, str]], expected: int
+) -> None:
+    name = f"groups{next(NAMES)}"
+    numbers = pa.array(range(50), pa.int64())
+    table = pa.table({"x": numbers, "y": numbers, "z": pa.array([f"{n * 7 % 50}" for n in range(50)])})
+    pq.write_table(table, root / f"{name}.parquet", row_group_size=10)
+    catalogue = Catalogue(open_storage(f"{root}/", ""), engine, max_age=0)
+    dataset = catalogue.get(name)
+    query = parse(tuple(asked), dataset.columns).query
+    assert catalogue.rows_at_most(dataset, query) == expected

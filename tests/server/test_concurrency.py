@@ -60,3 +60,22 @@ def test_health_answers_while_large_downloads_run(busy_server: Served) -> None:
             assert busy_server.get("/health").status_code == 200
             assert busy_server.client.head("/rows-0.csv").status_code == 200
     assert eventually(lambda: productions() == 0)
+
+
+def test_a_small_download_is_made_while_large_ones_hold_all_places_that_they_may_have(
+    tmp_path: Path,
+) -> None:
+    tables.write(tables.large(), tmp_path / "rows.parquet")
+    with serving_folder(tmp_path, spool_dir=None) as server, ExitStack() as stack:
+        readings = server.lifespan.get().productions.readings
+        pool = stack.enter_context(ThreadPoolExecutor(1))
+        # Without a spool a production waits for its reader, and nobody reads further than the first bytes.
+        for number in range(5):
+            stack.enter_context(server.client.stream("GET", f"/rows.csv?entity__gte=-{number}"))
+        sixth = pool.submit(server.get, "/rows.csv?entity__gte=-5")
+        assert eventually(lambda: readings()["productions_queued"] == 1)
+        assert readings()["productions_running"] == 5
+        assert server.get("/rows.csv?entity=7&field=entity").text == '"entity"\n"7"\n'
+        assert readings()["productions_queued"] == 1
+        stack.pop_all().close()
+        assert len(sixth.result().content) > 1 << 20

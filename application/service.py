@@ -17,7 +17,7 @@ from application.production.productions import Productions
 from application.production.slots import Slots
 from application.production.watchdog import Patience
 from application.settings import Settings
-from application.spool import disk_quota, most_files
+from application.spool import disk_quota, most_files, most_pooled
 from application.storage import open_export_storage, open_storage
 from application.storage.base import Storage
 from application.storage.invocation import SelfInvocation
@@ -218,12 +218,14 @@ def open_service(
         settings.production_queue,
         settings.production_queue_seconds,
     )
+    quota = disk_quota(settings.spool_dir, settings.spool_max_bytes)
     productions = Productions(
         slots,
         settings.spool_dir,
         settings.spool_max_result,
-        disk_quota(settings.spool_dir, settings.spool_max_bytes),
+        quota,
         most_files=most_files(),
+        pooled=most_pooled(quota, most_files()),
         patience=Patience(settings.production_stall_seconds, settings.production_seconds),
         stopping=stopping or threading.Event(),
     )

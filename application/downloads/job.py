@@ -1,8 +1,11 @@
 """One production: the rows of a plan through its encoder, and a compressor, onto a tape."""
 
 import time
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+
+import pyarrow as pa
 
 from application.datasets.catalogue import Catalogue
 from application.downloads.plan import Plan
@@ -10,35 +13,41 @@ from application.engine.cancellation import Cancellation
 from application.engine.conform import output_schema
 from application.engine.scan import Engine
 from application.errors import DatasetChanged
-from application.formats import Chunk
+from application.formats import Chunk, Encoder
 from application.formats.compression import IDENTITY, Compressor
-from application.production.lookahead import read_ahead
+from application.production.pipeline import stage
 from application.spool import Tape
 
 # What a value counts for at least, by which its work is reckoned.
 LEAF_BYTES = 4
+# Bytes that wait for the next stage, or are in the making: of rows, and of what was written of them.
+ROWS_AHEAD = 8 << 20
+CHUNKS_AHEAD = 16 << 20
 
 
-class _Output:
-    """A tape, behind a compressor where the coding asks for one."""
+class _Chunks:
+    """A file's chunks with what stands before them: its opening before the first, a joiner before the others.
 
-    def __init__(self, tape: Tape, coding: str, workers: int) -> None:
-        self._tape = tape
-        self._compressor = None if coding == IDENTITY else Compressor(coding, workers)
+    The opening waits for the first rows, so that an early failure still gets a status.
+    """
 
-    def write(self, data: Chunk) -> None:
-        """Write what is ready of these bytes."""
-        self._tape.write(self._compressor.compress(data) if self._compressor else data)
+    def __init__(self, opening: Chunk, joiner: bytes) -> None:
+        self._opening = opening
+        self._joiner = joiner
+        self._begun = False
 
-    def finish(self) -> None:
-        """Write what the compressor holds; on success only."""
-        if self._compressor:
-            self._tape.write(self._compressor.finish())
+    def of(self, encoded: Iterator[Chunk]) -> Iterator[Chunk]:
+        """All but the end."""
+        for chunk in encoded:
+            yield self._joiner if self._begun else self._opening
+            self._begun = True
+            yield chunk
 
-    def close(self) -> None:
-        """Let go of what compresses."""
-        if self._compressor:
-            self._compressor.close()
+    def end(self, encoder: Encoder) -> Iterator[Chunk]:
+        """The end; all there is, where there are no rows."""
+        if not self._begun:
+            yield self._opening
+        yield encoder.finish()
 
 
 @dataclass(slots=True)
@@ -74,10 +83,12 @@ class DownloadJob:
 
     def run(self, tape: Tape) -> None:
         """Write the whole result, or raise; the version of the data is compared before and after."""
-        with closing(_Output(tape, self.plan.coding, self.threads)) as output:
-            self._write(tape, output)
+        with ExitStack() as held:
+            is_coded = self.plan.coding != IDENTITY
+            coded = held.enter_context(Compressor(self.plan.coding, self.threads)) if is_coded else None
+            self._write(tape, coded)
 
-    def _write(self, tape: Tape, output: _Output) -> None:
+    def _write(self, tape: Tape, compressor: Compressor | None) -> None:
         plan = self.plan
         self._raise_if_changed()
         encoder = plan.format.open_encoder(plan.query.dialect, plan.about)
@@ -85,29 +96,63 @@ class DownloadJob:
             dataset, query = self.engine.settled(
                 plan.dataset, plan.query, self.cancellation, wkt=plan.format.wkt
             )
-            # The opening bytes wait for the first rows, so that an early failure still gets a status.
-            opening = encoder.start(output_schema(dataset, query))
+            chunks = _Chunks(encoder.start(output_schema(dataset, query)), plan.format.joiner)
             parts = self.catalogue.matching(dataset, query)
             rows = self.engine.batches(dataset, query, self.cancellation, parts)
-            with read_ahead(rows, self.cancellation.set) as batches:
-                for batch in batches:
-                    if batch.num_rows:
-                        tape.rows += batch.num_rows
-                        output.write(opening)
-                        opening = b""
-                        output.write(encoder.encode(batch))
+            with ExitStack() as stages:
+                for data in self._staged(stages, _counted(rows, tape), encoder, chunks, compressor):
+                    tape.write(data)
         except Exception:
             self._raise_if_changed()
             raise
         self._raise_if_changed()
-        output.write(opening)
-        output.write(encoder.finish())
-        output.finish()
+        for chunk in chunks.end(encoder):
+            tape.write(compressor.compress(chunk) if compressor else chunk)
+        if compressor:
+            tape.write(compressor.finish())
         if not tape.size:
             tape.write(plan.filler)
+
+    def _staged(
+        self,
+        stages: ExitStack,
+        rows: Generator[pa.RecordBatch],
+        encoder: Encoder,
+        chunks: _Chunks,
+        compressor: Compressor | None,
+    ) -> Iterator[Chunk]:
+        """What is to be written of the rows; hashing and writing it is the last stage, and the caller's.
+
+        On one core the scan alone has a thread of its own, for it waits for storage.
+        """
+        others = self.threads - 1 and (self.threads if self.plan.format.independent else 1)
+        stop = self.cancellation.set
+        batches = stages.enter_context(stage(rows, _same, stop, workers=1, room=ROWS_AHEAD))
+        encoded = stages.enter_context(
+            stage(batches, encoder.encode, stop, workers=others, room=CHUNKS_AHEAD)
+        )
+        body = chunks.of(encoded)
+        if compressor is None:
+            return body
+        coders = min(1, others)
+        return stages.enter_context(stage(body, compressor.compress, stop, workers=coders, room=CHUNKS_AHEAD))
 
     def _raise_if_changed(self) -> None:
         if not self.catalogue.is_current(self.plan.dataset):
             raise DatasetChanged(
                 f"Dataset {self.plan.dataset.name!r} was replaced while it was read; try again."
             )
+
+
+def _counted(batches: Generator[pa.RecordBatch], tape: Tape) -> Generator[pa.RecordBatch]:
+    """The batches that have rows, which are the tape's from now on."""
+    with closing(batches):
+        for batch in batches:
+            if batch.num_rows:
+                tape.rows += batch.num_rows
+                yield batch
+
+
+def _same(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Nothing is to be done but to read ahead."""
+    return batch

@@ -24,6 +24,7 @@ FORMATS: dict[str, Format] = {
             growth=20,
             codable=True,
             wkt=True,
+            independent=True,
             dialect=Dialect(","),
         ),
         Format(
@@ -50,6 +51,8 @@ FORMATS: dict[str, Format] = {
             growth=50,
             codable=True,
             wkt=True,
+            independent=True,
+            joiner=b",\n",
         ),
         Format(
             extension="ndjson",
@@ -62,6 +65,7 @@ FORMATS: dict[str, Format] = {
             growth=50,
             codable=True,
             wkt=True,
+            independent=True,
         ),
         Format(
             extension="parquet",

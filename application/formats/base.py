@@ -47,7 +47,9 @@ class Format:
     ``random_access``: its readers seek, so they want it whole before its headers. ``geometry``: only
     for datasets that have one. ``words``: it has a place for what a file says about itself;
     ``column_words``: and for descriptions of columns. ``wkt``: it is text, so geometry is WKT in it.
-    ``dialect``: it is delimited text, and written so unless a query says otherwise.
+    ``dialect``: it is delimited text, and written so unless a query says otherwise. ``independent``: what
+    is written of a batch depends on no other, so that several threads may encode with one encoder;
+    ``joiner`` then stands between what is written of two batches that have rows.
     """
 
     extension: str
@@ -66,6 +68,8 @@ class Format:
     column_words: bool = False
     wkt: bool = False
     dialect: Dialect | None = None
+    independent: bool = False
+    joiner: bytes = b""
 
     @property
     def version(self) -> tuple[str, ...]:

@@ -17,16 +17,16 @@ from application.formats.scalars import is_json, is_plain
 types = pa.types
 
 
-def lines(batch: pa.RecordBatch, lead: bytes = b"") -> bytes:
-    """Return ``lead`` and one JSON object a row, each ended by a newline; no other newline is in it."""
+def lines(batch: pa.RecordBatch) -> bytes:
+    """Return one JSON object a row, each ended by a newline; no other newline is in it."""
     columns = converted(batch, normalise)
     names = batch.schema.names
     if all(is_plain(column.type) for column in columns):
-        return _written(columns, names, lead)
+        return _written(columns, names)
     rows = objects(columns, names, end="}\n")
     _, offsets, data = rows.buffers()
     first, last = struct.unpack_from("i", offsets, 0)[0], struct.unpack_from("i", offsets, 4 * len(rows))[0]
-    return lead + memoryview(data)[first:last]
+    return bytes(memoryview(data)[first:last])
 
 
 def objects(columns: Sequence[pa.Array], names: Sequence[str], end: str = "}") -> pa.Array:
@@ -81,9 +81,8 @@ def _embedded(text: str | None) -> str:
     return text.replace("\n", " ").replace("\r", " ")
 
 
-def _written(columns: Sequence[pa.Array], names: Sequence[str], lead: bytes = b"") -> bytes:
+def _written(columns: Sequence[pa.Array], names: Sequence[str]) -> bytes:
     sink = BytesIO()
-    sink.write(lead)
     # From a whole batch polars would give a column without a name one of its own.
     frame = {name: pl.from_arrow(column) for name, column in zip(names, columns, strict=True)}
     begin_polars()

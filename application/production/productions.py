@@ -15,7 +15,7 @@ from application.production.claim import Claim, Later, call_later
 from application.production.production import Job, Production
 from application.production.slots import Slots
 from application.production.watchdog import Patience
-from application.spool import Reader, Tape
+from application.spool import Reader, SegmentPool, Tape
 
 STOP_SECONDS = 5.0
 # Of productions that outlive their readers: for each client, and for the process.
@@ -55,6 +55,7 @@ class Productions:
         most_files: int,
         patience: Patience,
         stopping: threading.Event,
+        pooled: int = 0,
         later: Later = call_later,
     ) -> None:
         self._slots = slots
@@ -74,6 +75,7 @@ class Productions:
         self._alive: WeakKeyDictionary[Tape, str] = WeakKeyDictionary()
         # The spool's own: stalled storage would hold all threads of an event loop.
         self._threads = ThreadPoolExecutor(thread_name_prefix="spool")
+        self._pool = SegmentPool(folder, pooled)
 
     @property
     def most_kept(self) -> int:
@@ -204,6 +206,7 @@ class Productions:
             tape.close()
         for production in running:
             production.join(STOP_SECONDS)
+        self._pool.close()
 
     def keep(self, production: Production) -> None:
         """Keep a whole tape and what else there is place for, oldest unused first out.
@@ -273,4 +276,6 @@ class Productions:
             del self._tapes[production.key]
 
     def _new_tape(self, on_idle: Callable[[], None]) -> Tape:
-        return Tape(self._folder, self._keep_result, on_idle, self.make_room, self._threads)
+        return Tape(
+            self._folder, self._keep_result, on_idle, self.make_room, threads=self._threads, pool=self._pool
+        )

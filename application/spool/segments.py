@@ -83,12 +83,26 @@ class MemorySegment:
         self._data = bytearray()
 
 
+class Source(Protocol):
+    """Where segments come from, and go back to."""
+
+    @property
+    def in_memory(self) -> bool:
+        """True where they lie in memory."""
+
+    def take(self) -> Segment:
+        """A segment to be written from its start; raises OSError."""
+
+    def give(self, segment: Segment) -> None:
+        """Take one back that nobody reads or writes any more."""
+
+
 class Segments:
     """Bytes that one thread appends, any thread reads, and that are freed from the start."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._length = SEGMENT_BYTES if folder else MEMORY_SEGMENT_BYTES
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._length = MEMORY_SEGMENT_BYTES if source.in_memory else SEGMENT_BYTES
         self._segments: list[Segment | None] = []
 
     @property
@@ -114,7 +128,7 @@ class Segments:
         index, offset = divmod(position, self._length)
         try:
             if index == len(self._segments):
-                self._segments.append(FileSegment(self._folder) if self._folder else MemorySegment())
+                self._segments.append(self._source.take())
             piece = data[: self._length - offset]
             self._at(index).write(offset, piece)
         except OSError as error:
@@ -134,8 +148,8 @@ class Segments:
         for index in range(min(end // self._length, len(self._segments))):
             segment = self._segments[index]
             if segment is not None:
-                segment.close()
                 self._segments[index] = None
+                self._source.give(segment)
                 freed = True
         return freed
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from application.errors import ProductionCancelled, SpoolFull
 from application.spool.condition import SharedCondition
+from application.spool.pool import SegmentPool
 from application.spool.segments import NoSpace, Segments
 
 WINDOW_BYTES = 32 << 20
@@ -39,7 +40,8 @@ class Tape:
     reader is taken. So it is where the folder is full. ``on_idle`` is called when the last reader
     leaves a tape that is not done, which then takes no more, unless it is held; ``make_room`` when the
     folder is full, and says whether it helped.
-    Tasks read in ``threads``, or in those of their event loop.
+    Tasks read in ``threads``, or in those of their event loop. Segments come from the ``pool``, which is of
+    the same folder.
     """
 
     def __init__(
@@ -48,7 +50,9 @@ class Tape:
         keep: int,
         on_idle: Callable[[], None],
         make_room: Callable[[], bool] = lambda: False,
+        *,
         threads: Executor | None = None,
+        pool: SegmentPool | None = None,
     ) -> None:
         self._keep = keep if folder else 0
         self._window = WINDOW_BYTES if folder else MEMORY_WINDOW_BYTES
@@ -57,7 +61,8 @@ class Tape:
         self._on_idle = on_idle
         self._make_room = make_room
         self.threads = threads
-        self._segments = Segments(folder)
+        self._pool = pool or SegmentPool(folder)
+        self._segments = Segments(self._pool)
         self._places: list[Place] = []
         self.changed = SharedCondition()
         self._closed = False
@@ -168,7 +173,8 @@ class Tape:
             try:
                 count = self._segments.append(self.size, view)
             except NoSpace as error:
-                if not self._make_room():
+                # What nobody uses goes first, then what somebody may ask for again.
+                if not self._pool.clear() and not self._make_room():
                     self._wait_for_space(error)
                 continue
             self._hash.update(view[:count])

@@ -16,10 +16,12 @@ LONG = Decimal("12345678901234567890.123456789012345678")
 
 def written(extension: str, table: pa.Table, batches: Iterable[pa.RecordBatch] | None = None) -> bytes:
     """Return the whole file."""
-    encoder = FORMATS[extension].open_encoder()
-    chunks = [encoder.start(table.schema)]
-    chunks += [encoder.encode(batch) for batch in (table.to_batches() if batches is None else batches)]
-    return b"".join([*chunks, encoder.finish()])
+    row = FORMATS[extension]
+    encoder = row.open_encoder()
+    opening = encoder.start(table.schema)
+    given = table.to_batches() if batches is None else batches
+    chunks = [encoder.encode(batch) for batch in given if batch.num_rows]
+    return bytes(opening) + row.joiner.join(map(bytes, chunks)) + bytes(encoder.finish())
 
 
 def check(extension: str, schema: pa.Schema) -> None:

@@ -92,6 +92,20 @@ FORMATS: dict[str, Format] = {
             codable=True,
             words=True,
         ),
+        Format(
+            extension="xlsx",
+            media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            use="Excel and other spreadsheets",
+            encoder="application.formats.xlsx:XlsxEncoder",
+            check="application.formats.xlsx:check",
+            writers=("pyarrow", "polars", "orjson", "isal"),
+            revision=1,
+            growth=20,
+            random_access=True,
+            words=True,
+            column_words=True,
+            wkt=True,
+        ),
     )
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +75,9 @@ class Format:
     @property
     def version(self) -> tuple[str, ...]:
         """What decides the bytes beside the rows: the revision, and each writer with its version."""
-        return (f"revision {self.revision}", *map(release, self.writers))
+        # isal finds other matches with each kind of processor's own instructions.
+        machine = (platform.machine(),) if "isal" in self.writers else ()
+        return (f"revision {self.revision}", *map(release, self.writers), *machine)
 
     def content_type(self, *, with_charset: bool) -> str:
         """The media type, for text with its charset where that is wanted."""

@@ -1,6 +1,7 @@
 """Columns as csv and json write them: each value without a form of its own becomes text, at any depth."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +12,7 @@ from application.formats.scalars import NoText, is_json, is_plain, is_string, sc
 from application.models import Column
 
 types = pa.types
+Converted = TypeVar("Converted")
 
 
 def check(columns: Sequence[Column], extension: str) -> None:
@@ -22,7 +24,7 @@ def check(columns: Sequence[Column], extension: str) -> None:
             raise unsupported(column.field, extension) from error
 
 
-def converted(batch: pa.RecordBatch, convert: Callable[[pa.Array], pa.Array]) -> list[pa.Array]:
+def converted(batch: pa.RecordBatch, convert: Callable[[pa.Array], Converted]) -> list[Converted]:
     """Convert each column; raises ColumnUnsupported, which names it, for a value that has no text."""
     columns = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):

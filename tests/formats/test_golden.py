@@ -41,6 +41,10 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
         ("revision 1", "pyarrow 26.0.1"),
         "d19d3ea5934f5e755c5fb985ddfc064444f22802f397fac4db84e61e1bd999cc",
     ),
+    "xlsx": (
+        ("revision 1", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0", "isal 1.9.1", MACHINE),
+        "e6795de534ee8e3f67cdb891f5595168ebec1a6703778d449a9dd4a391fd29ed",
+    ),
     "gzip": (
         ("revision 2", "isal 1.9.1", MACHINE),
         "6714fdd97ca392e3489783513c1386a2b8412131140238260ee09355b09e3c95",

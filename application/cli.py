@@ -1,13 +1,14 @@
-"""The command line: demo and serve, export without HTTP, fetch and verify as a client."""
+"""The command line: demo and serve; export, list and such without HTTP; fetch and verify as a client."""
 
 import argparse
+import json
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from application import __version__
@@ -68,6 +69,21 @@ def parser() -> argparse.ArgumentParser:
     exported.add_argument("-o", "--output", required=True, type=Path, metavar="FILE")
     exported.set_defaults(run=_export)
 
+    listed = commands.add_parser("list", help="list the datasets of DATASET_BUCKET")
+    _add_json(listed)
+    listed.set_defaults(run=_list)
+
+    described = commands.add_parser("describe", help="tell what is known of a dataset")
+    described.add_argument("dataset", metavar="DATASET")
+    _add_json(described)
+    described.set_defaults(run=_describe)
+
+    estimated = commands.add_parser("estimate", help="tell what a download would be, without making it")
+    estimated.add_argument("download", metavar="DATASET[.FORMAT]")
+    _add_parameters(estimated)
+    _add_json(estimated)
+    estimated.set_defaults(run=_estimate)
+
     fetched = commands.add_parser("fetch", help="download a URL to a file, resumed and verified")
     fetched.add_argument("url", metavar="URL")
     _add_parameters(fetched)
@@ -91,6 +107,10 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
         metavar="PARAMETER=VALUE",
         help="as in the query string, but as plain text",
     )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for programs: as the service answers it")
 
 
 def _parameter(text: str) -> tuple[str, str]:
@@ -178,6 +198,45 @@ def _export(options: argparse.Namespace) -> int:
         print(f"The dataset has no column {', '.join(plan.missing)}.", file=sys.stderr)
     print(f"{options.output}: {size:,} bytes", file=sys.stderr)
     return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    from application import tables
+    from application.downloads.offer_json import catalogue_json
+
+    with closing(open_service(read_settings())) as service:
+        if looked := service.listing.refresh():
+            looked.result()
+        _tell(options, catalogue_json(service.listing.seen), tables.show_catalogue)
+    return 0
+
+
+def _describe(options: argparse.Namespace) -> int:
+    from application import tables
+    from application.downloads.offer_json import offer_json
+
+    with closing(open_service(read_settings())) as service:
+        _tell(options, offer_json(service.offers.of(options.dataset)), tables.show_description)
+    return 0
+
+
+def _estimate(options: argparse.Namespace) -> int:
+    from application import tables
+    from application.downloads.plan import Request
+
+    name, _, extension = options.download.partition(".")
+    with closing(open_service(read_settings())) as service:
+        found = service.estimates.now(Request(name, extension, tuple(options.parameters)))
+        _tell(options, found.to_json(), tables.show_estimate)
+    return 0
+
+
+def _tell(options: argparse.Namespace, told: dict[str, Any], show: Callable[[dict[str, Any]], None]) -> None:
+    """Print what a resource of the service tells, as JSON or as tables."""
+    if options.json:
+        print(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        show(told)
 
 
 def _write(service: Service, plan: "Plan", output: Path) -> int:

@@ -1,17 +1,19 @@
 """Sample datasets: the same bytes every time, with the oddities that real ones have."""
 
+import json
 import math
 import random
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-VERSION = "1"  # raise it when what is made changes
+VERSION = "2"  # raise it when what is made changes
 ROW_GROUP_ROWS = 20_000
 DAYS = [date(1968, 1, 1) + timedelta(days=day) for day in range(21_000)]
 
@@ -34,6 +36,56 @@ NOTES = (
     "NULL",
 )
 
+# What a publisher says of them, where publishers say it (docs/publishing.md).
+COUNCIL = {"publisher": "A council of the demo", "contact": "data@example.org", "licence": "OGL-UK-3.0"}
+OWNERS = {"organisation-entity": "organisation:entity:name"}
+ENTITY = {"name": "entity", "description": "The number of the row, which does not change"}
+OWNER = {"name": "organisation-entity", "description": "Which organisation answers for it"}
+WORDS: dict[str, dict[str, Any]] = {
+    "organisation": {
+        "title": "Organisations",
+        "description": "Who answers for the rows of the other datasets.",
+        "key": "entity",
+        "columns": [ENTITY],
+        **COUNCIL,
+    },
+    "conservation-area": {
+        "title": "Conservation areas",
+        "description": "Areas whose character is to be kept, with their outlines.",
+        "attribution": "© Crown copyright and database right 2026, of a demo",
+        "key": "entity",
+        "labels": OWNERS,
+        "columns": [ENTITY, OWNER],
+        "geometry": {"column": "geometry", "crs": "EPSG:4326"},
+        **COUNCIL,
+    },
+    "tree": {
+        "title": "Trees",
+        "description": "Trees that orders protect, each as a point.",
+        "attribution": "© Crown copyright and database right 2026, of a demo",
+        "key": "entity",
+        "labels": OWNERS,
+        "columns": [ENTITY, OWNER, {"name": "tree-species", "description": "Its botanical name"}],
+        "geometry": {"column": "point", "crs": "EPSG:4326"},
+        **COUNCIL,
+    },
+    "brownfield-land": {"title": "Brownfield land", **COUNCIL},
+}
+# These lie beside their dataset, whose columns have types.
+OWN_WORDS: dict[str, dict[str, Any]] = {
+    "tree-preservation-order": {
+        "title": "Tree preservation orders",
+        "description": "Orders that protect trees: of typed columns, dates and decimals among them.",
+        "key": "entity",
+        "labels": OWNERS,
+        "columns": [ENTITY, OWNER, {"name": "Hectares", "description": "Its area"}],
+        "geometry": {"column": "geometry", "crs": "EPSG:4326"},
+        **COUNCIL,
+    }
+}
+# It ends where its copying was broken off.
+BROKEN = "brownfield-land"
+
 Columns = dict[str, Sequence[Any]]
 
 
@@ -55,6 +107,11 @@ def make_demo(folder: Path) -> list[DemoDataset]:
         target.mkdir(parents=True, exist_ok=True)
         for name, path in paths.items():
             _write(TABLES[name](), path)
+        broken = (target / "organisation.parquet").read_bytes()[:5000]
+        _replace(target / f"{BROKEN}.parquet", lambda part: part.write_bytes(broken))
+        for name, words in {"datasets": WORDS, **OWN_WORDS}.items():
+            text = json.dumps(words, ensure_ascii=False, indent=2) + "\n"
+            _replace(target / f"{name}.json", partial(Path.write_text, data=text, encoding="utf-8"))
         marker.write_text(version)
     return [DemoDataset(name, path, pq.read_metadata(path).num_rows) for name, path in paths.items()]
 
@@ -71,15 +128,21 @@ def urls(port: int) -> list[tuple[str, str]]:
         "tree.csv": "300,000 rows, streamed",
         "tree.parquet": "the same rows as one valid Parquet file",
         "tree.parquet?organisation-entity=329": "some of them, in the file's own types",
+        "datasets": "which datasets there are, one of which cannot be read",
         "health": "the process is alive",
     }
     return [(f"http://127.0.0.1:{port}/{path}", shows) for path, shows in paths.items()]
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    """Write a table whole or not at all: a running server never sees half a file."""
+    options = {"row_group_size": ROW_GROUP_ROWS, "compression": "zstd", "write_page_checksum": True}
+    _replace(path, lambda part: pq.write_table(table, part, **options))
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file whole or not at all: a running server never sees half of one."""
     part = path.with_suffix(".part")
-    pq.write_table(table, part, row_group_size=ROW_GROUP_ROWS, compression="zstd", write_page_checksum=True)
+    write(part)
     part.replace(path)
 
 

@@ -268,7 +268,7 @@ def open_service(
         checks,
         productions,
         downloads,
-        Offers(catalogue, downloads, lanes),
+        Offers(catalogue, downloads, estimates, lanes),
         estimates,
         Statuses(downloads, productions, estimates, exports),
         exports,

@@ -1,6 +1,7 @@
 """The command line does what HTTP does, and leaves no short file behind."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -44,6 +45,42 @@ def test_a_failed_export_says_why_and_leaves_nothing(
     assert main(["export", *arguments, "-o", str(folder / "out.csv")]) != 0
     assert said in capsys.readouterr().err
     assert [path.name for path in folder.iterdir()] == ["dataset"]
+
+
+def told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(arguments) == 0
+    return capsys.readouterr().out
+
+
+def test_list_tells_all_datasets_and_what_is_wrong_with_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "dataset" / "broken.parquet").write_bytes(b"no Parquet, but long enough to be one")
+    (folder / "dataset" / "datasets.json").write_text(
+        '{"trees": {"title": "Trees"}, "broken": {"title": "B"}}'
+    )
+    found = {item["name"]: item for item in json.loads(told(["list", "--json"], capsys))["datasets"]}
+    assert (found["trees"]["title"], found["trees"]["rows"], found["broken"]["title"]) == ("Trees", 3, "B")
+    _, *lines = told(["list"], capsys).splitlines()
+    assert [line.split()[0] for line in lines if line] == ["broken", "trees"]
+    assert found["broken"]["problem"] in lines[0]
+
+
+@pytest.mark.usefixtures("folder")
+def test_describe_tells_columns_and_formats(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(told(["describe", "trees", "--json"], capsys))
+    assert [column["name"] for column in found["columns"]] == ["organisation-entity", "name"]
+    shown = told(["describe", "trees"], capsys)
+    assert all(item["extension"] in shown for item in found["formats"])
+    assert main(["describe", "nope"]) == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_estimate_tells_rows_and_bytes_without_writing(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(told(["estimate", "trees.csv", "organisation-entity=1", "--json"], capsys))
+    assert (found["rows"], [item["extension"] for item in found["formats"]]) == (2, ["csv"])
+    assert "parquet" in told(["estimate", "trees"], capsys)
+    assert main(["estimate", "trees", "nope=1"]) == 1
 
 
 @pytest.mark.usefixtures("folder")

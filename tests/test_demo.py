@@ -1,6 +1,7 @@
 """The sample datasets: what they hold, and that they repeat."""
 
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,8 @@ def test_every_dataset_is_written_under_its_name(folder: Path) -> None:
         "tree-preservation-order": 5_000,
     }
     assert {path.name for path in (folder / "dataset").iterdir()} == {
-        f"{name}.parquet" for name in demo.TABLES
+        *(f"{name}.parquet" for name in (*demo.TABLES, demo.BROKEN)),
+        *("datasets.json", "tree-preservation-order.json"),
     }
 
 
@@ -67,6 +69,23 @@ def test_what_is_missing_is_made_again(
     name = "organisation.parquet"
     assert (tmp_path / spoil).is_file()
     assert digests(tmp_path)[name] == digests(folder)[name]
+
+
+def test_what_its_words_name_is_there(folder: Path) -> None:
+    said = json.loads((folder / "dataset/datasets.json").read_text()) | demo.OWN_WORDS
+    assert set(said) == {*demo.TABLES, demo.BROKEN}
+    for name in demo.TABLES:
+        columns, words = read(folder, name).column_names, said[name]
+        named = [words["key"], *words.get("labels", ()), *(column["name"] for column in words["columns"])]
+        assert set(named) <= set(columns)
+        for place in words.get("labels", {}).values():
+            dataset, *others = place.split(":")
+            assert set(others) <= set(read(folder, dataset).column_names)
+
+
+def test_one_dataset_is_broken(folder: Path) -> None:
+    with pytest.raises(pa.ArrowInvalid):
+        read(folder, demo.BROKEN)
 
 
 @pytest.mark.parametrize("name", ["organisation", "conservation-area", "tree"])
@@ -123,7 +142,7 @@ def test_urls_name_datasets_and_columns_that_exist(folder: Path) -> None:
         assert shows
         parts = urlsplit(url)
         name = parts.path.removeprefix("/").partition(".")[0]
-        if name == "health":
+        if name in ("health", "datasets"):
             continue
         columns = read(folder, name).column_names
         for key, value in parse_qsl(parts.query):

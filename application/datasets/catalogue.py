@@ -18,7 +18,7 @@ from application.datasets.words import Said, merged, read_key_values, with_words
 from application.engine.scan import Engine
 from application.engine.verdicts import Verdicts, version_of
 from application.errors import DatasetNotFound
-from application.models import Dataset, ObjectMeta, Part, Query
+from application.models import Dataset, ObjectMeta, Part, Query, Words
 from application.storage.base import Storage
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
@@ -118,6 +118,11 @@ class Catalogue:
         Raises as ``get``.
         """
         return self._seen(name, objects, partial(self._sidecars.listed, name, common, own))
+
+    def words(self, name: str, common: ObjectMeta | None, own: ObjectMeta | None) -> Words:
+        """What such sidecars say of a dataset, whatever it is itself."""
+        sides = self._sidecars.listed(name, common, own)
+        return merged(sides.common, sides.own)
 
     def describe(self, dataset: Dataset) -> Description:
         """What is told of a dataset; reads the footers that are not kept. Raises as ``get``."""

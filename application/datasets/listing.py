@@ -150,20 +150,23 @@ class Listing:
         common: ObjectMeta | None,
         own: ObjectMeta | None,
     ) -> None:
-        size = sum(meta.size for meta in objects)
-        modified = max(meta.last_modified for meta in objects)
         try:
             self._keep(listed(self._catalogue.listed(name, objects, common, own)))
+            return
         except DatasetNotFound:
             self._drop(name)
+            return
         except DownloadError as error:
-            self._keep(Listed(name, size, modified, problem=str(error)))
+            problem = str(error)
         except Exception as error:  # noqa: BLE001 - one dataset spoils no list
-            if busy := lack(error):
-                self._keep(Listed(name, size, modified, problem=str(busy)))
-                return
-            logger.exception("Dataset %r could not be listed", name)
-            self._keep(Listed(name, size, modified, problem="It cannot be read."))
+            busy = lack(error)
+            problem = str(busy) if busy else "It cannot be read."
+            if not busy:
+                logger.exception("Dataset %r could not be listed", name)
+        size = sum(meta.size for meta in objects)
+        modified = max(meta.last_modified for meta in objects)
+        words = self._catalogue.words(name, common, own)
+        self._keep(Listed(name, size, modified, words=words, problem=problem))
 
     def _has_part(self, folder: str) -> bool:
         """True where a part lies in a folder, or deeper; looks no further than it must."""

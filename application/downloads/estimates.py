@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 
@@ -81,15 +82,22 @@ class Estimates:
 
         Raises as ``Downloads.plan``, and Busy where it takes too long.
         """
-        chosen = [find_format(request.extension)] if request.extension else list(FORMATS.values())
         dataset = await self._downloads.find(request.name)
-        work = self._lanes.begin(dataset.name, lambda: self.of(request, dataset, chosen))
+        work = self.begin(request, dataset)
         try:
             return await outcome(work, MOST_SECONDS)
         except TimeoutError:
             raise Busy("Others are being estimated, or this takes too long; try again later.") from None
         finally:
             work.cancel()
+
+    def begin(self, request: Request, dataset: Dataset) -> "Future[Estimate]":
+        """Begin to estimate a download of a dataset that is known; raises Busy without any thread."""
+        return self._lanes.begin(dataset.name, lambda: self.of(request, dataset, _formats(request)))
+
+    def now(self, request: Request) -> Estimate:
+        """The same for a thread that may wait for storage."""
+        return self.of(request, self._catalogue.get(request.name), _formats(request))
 
     def known_rows(self, plan: Plan) -> int | None:
         """How many rows a plan's result has, where that is known without looking."""
@@ -100,7 +108,7 @@ class Estimates:
         return None if counted is None else _cut(plan.query, counted)
 
     def of(self, request: Request, dataset: Dataset, formats: Sequence[Format]) -> Estimate:
-        """The same for a thread, of a dataset that is known."""
+        """The same of a dataset that is known."""
         plans, refused = self._plans(request, dataset, formats)
         query = plans[0].query if plans else Query(dataset.columns)
         extent = self._catalogue.extent(dataset, query)
@@ -271,6 +279,10 @@ def _sized(plan: Plan, sample: _Sample | None, rows: int | None, at_most: int) -
         return estimated_size(plan, sample.batches, sample.schema, rows)
     except DownloadError:
         return None
+
+
+def _formats(request: Request) -> list[Format]:
+    return [find_format(request.extension)] if request.extension else list(FORMATS.values())
 
 
 def _has_every_row(query: Query) -> bool:

@@ -1,17 +1,23 @@
 """A dataset as it is offered: its description, and the formats in which it can be had."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from application.datasets.catalogue import Catalogue
 from application.datasets.description import Description
 from application.downloads.downloads import Downloads, read_lane
+from application.downloads.estimate import Estimate, FormatEstimate, Way
+from application.downloads.estimates import Estimates
 from application.downloads.plan import Plan, Request
 from application.errors import DownloadError
 from application.formats import FORMATS, Format
 from application.models import Dataset
-from application.storage.lanes import Lanes
+from application.storage.lanes import Lanes, outcome
+
+# For which a description waits for the bytes of formats.
+SOON_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +42,52 @@ class Offer:
 
 
 class Offers:
-    """Puts together what is told of a dataset; reads no rows."""
+    """Puts together what is told of a dataset, with the bytes of formats where they are known soon."""
 
-    def __init__(self, catalogue: Catalogue, downloads: Downloads, lanes: Lanes) -> None:
+    def __init__(
+        self, catalogue: Catalogue, downloads: Downloads, estimates: Estimates, lanes: Lanes
+    ) -> None:
         self._catalogue = catalogue
         self._downloads = downloads
+        self._estimates = estimates
         self._lanes = lanes
 
     async def find(self, name: str) -> Offer:
         """The offer of the dataset of that name. Raises as ``Downloads.find``."""
         dataset = await self._downloads.find(name)
-        return await self._lanes.run(read_lane(dataset), partial(self._offer, dataset))
+        description = await self._lanes.run(read_lane(dataset), partial(self._catalogue.describe, dataset))
+        estimate = None
+        if not dataset.fault:
+            # It goes on, for who asks again.
+            with suppress(DownloadError, TimeoutError):
+                work = self._estimates.begin(Request(name, ""), dataset)
+                estimate = await outcome(work, SOON_SECONDS)
+        return self._offer(description, estimate)
 
     def of(self, name: str) -> Offer:
         """The same for a thread that may wait for storage."""
-        return self._offer(self._catalogue.get(name))
+        dataset = self._catalogue.get(name)
+        description, estimate = self._catalogue.describe(dataset), None
+        if not dataset.fault:
+            with suppress(DownloadError):
+                estimate = self._estimates.now(Request(name, ""))
+        return self._offer(description, estimate)
 
-    def _offer(self, dataset: Dataset) -> Offer:
-        description = self._catalogue.describe(dataset)
+    def _offer(self, description: Description, estimate: Estimate | None) -> Offer:
         rows = [row for row in FORMATS.values() if description.geometry or not row.geometry]
-        return Offer(description, tuple(offered(row, dataset, self._downloads.fit) for row in rows))
+        if estimate:
+            known = {item.format.extension: item for item in estimate.formats}
+            return Offer(description, tuple(_estimated(known[row.extension]) for row in rows))
+        fit = self._downloads.fit
+        return Offer(description, tuple(_offered(row, description.dataset, fit) for row in rows))
 
 
-def offered(row: Format, dataset: Dataset, fit: Callable[[Request, Dataset, Format], Plan]) -> OfferedFormat:
+def _estimated(item: FormatEstimate) -> OfferedFormat:
+    problem = item.reason if item.way is Way.REFUSED and item.size is None else ""
+    return OfferedFormat(item.format, item.size, item.is_exact, problem)
+
+
+def _offered(row: Format, dataset: Dataset, fit: Callable[[Request, Dataset, Format], Plan]) -> OfferedFormat:
     """A format of a dataset, by what fits a request to it."""
     try:
         plan = fit(Request(dataset.name, row.extension), dataset, row)

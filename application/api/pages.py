@@ -16,6 +16,7 @@ from application.api.negotiation import choose_coding
 from application.api.state import client_of, settings_of
 from application.client.contract import ALIAS, CATALOGUE_PAGE, CHOOSE, KEY_HEADER, PROGRESS
 from application.errors import CodingUnacceptable
+from application.formats.compression import CODINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,6 +112,12 @@ def page_response(
         )
     coded, more_headers = coded_for(request, body)
     return Response(coded, headers=headers | more_headers, media_type="text/html; charset=utf-8")
+
+
+def coding_for(request: Request) -> str:
+    """The coding in which this client takes what can be coded; raises CodingUnacceptable."""
+    offered = CODINGS if settings_of(request.scope).has_codings else ()
+    return choose_coding(request.headers.get("accept-encoding"), offered)
 
 
 def coded_for(request: Request, body: bytes) -> tuple[bytes, dict[str, str]]:

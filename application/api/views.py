@@ -14,6 +14,7 @@ from application.api.pages import FRESH_SECONDS, addresses_of, page_response
 from application.api.state import asker_of
 from application.client.contract import CATALOGUE, DESCRIPTION
 from application.datasets.figures import UNKNOWN
+from application.downloads.estimate import Way
 from application.downloads.plan import Request as DownloadRequest
 from application.downloads.preview import FirstRows, first_rows
 from application.downloads.terms import Terms
@@ -41,6 +42,10 @@ Pairs = tuple[tuple[str, str], ...]
 BASE = FORMATS["csv"]
 # For rows to look at nobody waits longer.
 PREVIEW_SECONDS = 8.0
+# Nor for how many rows there are, and how large they are; that is found out meanwhile, for who asks again.
+ESTIMATE_SECONDS = 1.5
+# What is made whole first, and has more bytes, is waited for on a page of its own.
+SLOW_BYTES = 64 << 20
 SEARCH = "q"
 
 
@@ -80,7 +85,8 @@ async def show_dataset(request: Request, current: Service, name: str, sent: Pair
 
     def answer() -> Response:
         page = _page(result, told, offer.description, estimate, first=first, problem=problem)
-        return page_response(request, "dataset.html", page, max_age=FRESH_SECONDS)
+        max_age = 0 if estimate.is_pending else FRESH_SECONDS
+        return page_response(request, "dataset.html", page, max_age=max_age)
 
     return await asyncio.to_thread(answer)
 
@@ -135,20 +141,26 @@ async def _first(request: Request, current: Service, result: Result) -> tuple[Fi
 
 
 async def _estimate(current: Service, result: Result) -> Estimate:
-    """How many rows there are, and which formats can have them."""
-    sizes, problems = {}, {}
-    for row in FORMATS.values():
-        try:
-            plan = await current.downloads.planned(
-                DownloadRequest(result.dataset.name, row.extension, result.plain_pairs(row))
-            )
-        except DownloadError as error:
-            problems[row.extension] = str(error)
-            continue
-        if plan.is_native:
-            sizes[row.extension] = (plan.dataset.size, True)
-    rows = result.dataset.rows if result.query.has_all_rows(result.dataset) else None
-    return Estimate(rows, None, sizes, problems)
+    """How many rows there are, how large each format is, and which can have them."""
+    asked = DownloadRequest(result.dataset.name, "", result.plain_pairs())
+    is_dialect = asked.parameters != result.pairs
+    try:
+        async with asyncio.timeout(ESTIMATE_SECONDS):
+            found = await current.estimates.find(asked)
+    except (DownloadError, TimeoutError):
+        rows = result.dataset.rows if result.query.has_all_rows(result.dataset) else None
+        return Estimate(rows, is_pending=True)
+    sizes, problems, slow = {}, {}, set()
+    for item in found.formats:
+        extension = item.format.extension
+        if item.way is Way.REFUSED:
+            problems[extension] = item.reason
+        elif item.size is not None:
+            sizes[extension] = (item.size, item.is_exact and not is_dialect)
+        is_large = item.size is not None and item.size > SLOW_BYTES and not item.is_exact
+        if item.way is Way.EXPORT or (item.format.random_access and is_large):
+            slow.add(extension)
+    return Estimate(found.rows, found.rows_at_most, sizes, problems, frozenset(slow))
 
 
 def _page(
@@ -172,7 +184,7 @@ def _page(
         _facts(dataset),
         dataset.words.attribution,
         sentence(dataset, estimate),
-        estimate.rows is not None,
+        estimate.is_pending,
         _columns_sentence(dataset, query),
         not result.is_whole,
         result.chips(),

@@ -31,7 +31,8 @@ PERIOD_WORDS = {"current": "in force today", "historical": "no longer in force"}
 class Estimate:
     """What is known of a query's results: rows exactly, or at most; by extension bytes, and what keeps one.
 
-    ``sizes`` are bytes, and whether that is exact.
+    ``sizes`` are bytes, and whether that is exact; ``slow`` formats are waited for on a page of their own.
+    ``is_pending`` where more will be known soon.
     """
 
     rows: int | None = None
@@ -39,6 +40,7 @@ class Estimate:
     sizes: Mapping[str, tuple[int, bool]] | None = None
     problems: Mapping[str, str] | None = None
     slow: frozenset[str] = frozenset()
+    is_pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class DatasetPage:
     facts: tuple[str, ...]
     attribution: str
     sentence: str
-    rows_known: bool
+    is_pending: bool
     columns_sentence: str
     is_filtered: bool
     chips: tuple[Chip, ...]
@@ -150,13 +152,13 @@ class Result:
         filename = self.filename
         return kept if filename == self.dataset.name else (*kept, ("filename", filename))
 
-    def plain_pairs(self, chosen: Format) -> Pairs:
-        """The parameters that a format takes."""
-        if chosen.dialect == self._base.dialect:
+    def plain_pairs(self, chosen: Format | None = None) -> Pairs:
+        """The parameters that a format takes, or that all take."""
+        if chosen and chosen.dialect == self._base.dialect:
             return self.pairs
         # Another delimited text has a delimiter of its own.
         kept = (pair for pair in self.pairs if pair[0] != "delimiter")
-        return tuple(pair for pair in kept if chosen.dialect or not _is_of_text(pair[0]))
+        return tuple(pair for pair in kept if (chosen and chosen.dialect) or not _is_of_text(pair[0]))
 
     def address(self, extension: str) -> str:
         """The whole address of the result in a format."""

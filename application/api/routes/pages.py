@@ -7,12 +7,27 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from application.api.dependencies import CurrentService, parameters
+from application.api.dependencies import (
+    AnswerLimits,
+    CurrentService,
+    PlannedManifest,
+    RequestedManifest,
+    parameters,
+)
 from application.api.disconnect import unless_gone
 from application.api.pages import coded_for, site_of
 from application.api.routes.datasets import SeenDatasets
 from application.api.state import settings_of
-from application.client.contract import ALIAS, ASSET, CATALOGUE_PAGE, CHOOSE, DATASET_PAGE, ICON, ROBOTS
+from application.client.contract import (
+    ALIAS,
+    ASSET,
+    CATALOGUE_PAGE,
+    CHOOSE,
+    DATASET_PAGE,
+    ICON,
+    PROGRESS,
+    ROBOTS,
+)
 
 METHODS = ["GET", "HEAD"]
 # Under names that have their digests.
@@ -81,6 +96,20 @@ async def dataset_page(request: Request, current: CurrentService, dataset: str) 
     current.admit()
     found = await unless_gone(show_dataset(request, current, dataset, parameters(request)), request.receive)
     return found or Response()  # to nobody
+
+
+@router.api_route(PROGRESS, methods=METHODS)
+async def progress(
+    request: Request,
+    current: CurrentService,
+    requested: RequestedManifest,
+    planned: PlannedManifest,
+    limits: AnswerLimits,
+) -> Response:
+    """How far a result is that takes long, by `format` and the download's own parameters; then its link."""
+    from application.api.progress import show_progress
+
+    return await show_progress(request, current, requested, planned, limits)
 
 
 @router.api_route(CHOOSE, methods=METHODS)

@@ -71,6 +71,26 @@ for (const form of document.querySelectorAll('form[data-live]')) {
   });
 }
 
+// What was not known yet when the page was sent: rows, and sizes.
+const pending = document.querySelector('[data-pending]');
+if (pending) {
+  const look = async (left) => {
+    const answer = await fetch(location.href);
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    const next = page.querySelector('.rail');
+    if (!next) return;
+    if (next.hasAttribute('data-pending')) {
+      if (left > 1) setTimeout(look, 2000, left - 1);
+      return;
+    }
+    for (const part of ['.sentence', '.button', '.formats']) {
+      const found = next.querySelector(part);
+      if (found) pending.querySelector(part)?.replaceWith(found);
+    }
+  };
+  setTimeout(look, 1500, 5);
+}
+
 // A result in the making: looks again until it is there.
 const making = document.querySelector('[data-making]');
 if (making) {

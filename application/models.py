@@ -96,6 +96,21 @@ NO_WORDS = Words()
 
 
 @dataclass(frozen=True, slots=True)
+class Geometry:
+    """The column that says where a dataset's rows are.
+
+    ``encoding`` is `wkt`, `wkb` or one of GeoArrow's. ``crs`` is its reference system's name, or PROJJSON
+    where it has none, empty where it is unknown. ``covering`` names a column of bounding boxes, and its
+    members for the least x and y and the greatest.
+    """
+
+    column: str
+    encoding: str
+    crs: str
+    covering: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Extents:
     """What a dataset's rows take once they are read, in bytes by column name, from the footers.
 
@@ -146,6 +161,7 @@ class Dataset:
     file's key-value metadata as Arrow gives it; ``row_bytes`` is the mean size of a row, uncompressed, from
     the footers. ``fault`` says why nothing can be read of it; its one stored object can be handed on all
     the same. ``words`` are the publisher's, whose ``text`` columns are text here, and bytes in the parts.
+    ``geometry`` is None where it has none.
     """
 
     name: str
@@ -161,6 +177,7 @@ class Dataset:
     parts: tuple[Part, ...] = ()
     fault: str = ""
     words: Words = NO_WORDS
+    geometry: Geometry | None = None
 
     @property
     def size(self) -> int:

@@ -1,0 +1,1 @@
+"""Geometry: which column it is, reading it, areas that rows lie in, reference systems; shapely is here alone."""

@@ -1,0 +1,218 @@
+"""Geometry columns as arrays of shapely's geometries: None for what is blank, unreadable or unclosed."""
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+
+types = pa.types
+
+Geometries = npt.NDArray[np.object_]
+# Reading holds Python's lock: 16 ms for so many bytes.
+PIECE_BYTES = 1 << 20
+# GEOS goes down into collections by recursion, which ends the process where there are enough.
+MOST_DEPTH = 32
+COLLECTION = "GEOMETRYCOLLECTION"
+PARENTHESES = re.compile(r"[()]")
+WKB_COLLECTION = 7
+LINEAR_RING = 2
+# What is no geometry of the seven kinds that the formats have.
+MOST_TYPE = 7
+
+
+def read(column: pa.Array, encoding: str) -> Geometries:
+    """The geometries of a column's values, whose encoding is that of its ``Geometry``."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = column.storage
+    if encoding in ("wkt", "wkb"):
+        column = _flat(column)
+        decode = _from_wkt if encoding == "wkt" else _from_wkb
+        pieces = [decode(piece.to_numpy(zero_copy_only=False)) for piece in pieces_of(column)]
+        found = np.concatenate(pieces) if pieces else np.empty(0, dtype=object)
+    else:
+        found = _from_coordinates(column, encoding)
+    return _usable(found)
+
+
+def read_wkt(text: str) -> Any:
+    """The geometry of a text, or None."""
+    return _usable(_from_wkt(np.array([text], dtype=object)))[0]
+
+
+def pieces_of(column: pa.Array) -> Iterator[pa.Array]:
+    """Slices of text or bytes of at most PIECE_BYTES each, but for one larger value."""
+    sizes = pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    for start, end in runs(sizes, PIECE_BYTES):
+        yield column.slice(start, end - start)
+
+
+def runs(sizes: npt.NDArray[Any], most: int) -> Iterator[tuple[int, int]]:
+    """Where runs of values begin and end that have at most so much together, or are one."""
+    ends = np.cumsum(sizes)
+    start = 0
+    while start < len(sizes):
+        taken = ends[start - 1] if start else 0
+        end = max(int(np.searchsorted(ends, taken + most, side="right")), start + 1)
+        yield start, end
+        start = end
+
+
+def in_pieces(
+    geometries: Geometries, work: Callable[[Geometries], npt.NDArray[Any]], dtype: Any = object
+) -> npt.NDArray[Any]:
+    """The work's results, done on so many geometries at once as hold Python's lock for a moment only."""
+    sizes = shapely.get_num_coordinates(geometries) * 32 + 32
+    pieces = [work(geometries[start:end]) for start, end in runs(sizes, PIECE_BYTES)]
+    return np.concatenate(pieces) if pieces else np.empty(0, dtype=dtype)
+
+
+def _flat(column: pa.Array) -> pa.Array:
+    """Text or bytes as the large types that Arrow's kernels know."""
+    kind = column.type
+    if types.is_dictionary(kind):
+        return _flat(column.dictionary.take(column.indices))
+    if types.is_string(kind) or types.is_string_view(kind):
+        return column.cast(pa.large_string())
+    return column.cast(pa.large_binary()) if types.is_binary(kind) or types.is_binary_view(kind) else column
+
+
+def _from_wkt(texts: Geometries) -> Geometries:
+    for place, text in enumerate(texts):
+        if text and text.lstrip()[:1] in "gG" and _is_deep(text):
+            texts = texts.copy()
+            texts[place] = None
+    return _tried(shapely.from_wkt, texts)
+
+
+def _from_wkb(values: Geometries) -> Geometries:
+    for place, value in enumerate(values):
+        if value and WKB_COLLECTION in value[1:5] and _is_deep_wkb(value):
+            values = values.copy()
+            values[place] = None
+    return _tried(shapely.from_wkb, values)
+
+
+def _tried(parse: Callable[..., Geometries], values: Geometries) -> Geometries:
+    """What can be parsed, one by one where the library refuses all because of one, as it does for curves."""
+    # A number beyond all floats is infinite, which is looked at later.
+    with np.errstate(all="ignore"):
+        try:
+            return np.asarray(parse(values, on_invalid="ignore"), dtype=object)
+        except (NotImplementedError, ValueError, TypeError, shapely.errors.ShapelyError):
+            if len(values) == 1:
+                return np.array([None], dtype=object)
+        return np.concatenate([_tried(parse, values[place : place + 1]) for place in range(len(values))])
+
+
+def _is_deep(text: str) -> bool:
+    """True for collections within collections beyond what can be read."""
+    if text.upper().count(COLLECTION) <= MOST_DEPTH:
+        return False
+    depth = 0
+    for found in PARENTHESES.finditer(text):
+        depth += 1 if found.group() == "(" else -1
+        if depth > MOST_DEPTH:
+            return True
+    return False
+
+
+def _is_deep_wkb(value: bytes) -> bool:
+    """The same of WKB; what is malformed its reader refuses."""
+    at, left = 0, [1]  # how many geometries are still to come at each level
+    try:
+        while left:
+            left[-1] -= 1
+            if left[-1] < 0:
+                left.pop()
+                continue
+            order = "<" if value[at] else ">"
+            (kind,) = struct.unpack_from(f"{order}I", value, at + 1)
+            at += 9 if kind & 0x20000000 else 5
+            basic = kind & 0xFF if kind & 0xE0000000 else kind % 1000
+            size = 8 * (2 + bool(kind & 0x80000000) + bool(kind & 0x40000000) + (0, 1, 1, 2)[_thousands(kind)])
+            at, members = _past(value, at, order, basic, size)
+            if members:
+                left.append(members)
+            if len(left) > MOST_DEPTH:
+                return True
+    except (struct.error, IndexError):
+        return False
+    return False
+
+
+def _thousands(kind: int) -> int:
+    return min(kind // 1000, 3) if kind < 4000 else 0
+
+
+def _past(value: bytes, at: int, order: str, basic: int, size: int) -> tuple[int, int]:
+    """Where a geometry's own numbers end, and how many geometries it is made of."""
+    if basic == 1:
+        return at + size, 0
+    (count,) = struct.unpack_from(f"{order}I", value, at)
+    at += 4
+    if basic == 2:
+        return at + count * size, 0
+    if basic == 3:
+        for _ in range(count):
+            (points,) = struct.unpack_from(f"{order}I", value, at)
+            at += 4 + points * size
+        return at, 0
+    return at, count
+
+
+def _from_coordinates(column: pa.Array, encoding: str) -> Geometries:
+    """GeoArrow's lists of coordinates; a polygon whose rings are not closed is None."""
+    found = np.full(len(column), None, dtype=object)
+    # In Python, value by value: such columns are rare, and each way to nest them has its own offsets.
+    for place, value in enumerate(column):
+        if value.is_valid:
+            found[place] = _made(value.as_py(), encoding)
+    return found
+
+
+def _made(value: Any, encoding: str) -> Any:
+    try:
+        if encoding.startswith("multi"):
+            parts = [_made(part, encoding.removeprefix("multi")) for part in value]
+            make = {
+                "multipoint": shapely.multipoints,
+                "multilinestring": shapely.multilinestrings,
+                "multipolygon": shapely.multipolygons,
+            }[encoding]
+            return None if any(part is None for part in parts) else make(parts)
+        if encoding == "polygon":
+            rings = [[_position(item) for item in ring] for ring in value]
+            if any(ring and ring[0] != ring[-1] for ring in rings):
+                return None
+            return shapely.Polygon(rings[0], rings[1:]) if rings else shapely.Polygon()
+        if encoding == "linestring":
+            return shapely.LineString([_position(item) for item in value])
+        position = _position(value)
+        return shapely.Point() if all(number != number for number in position) else shapely.Point(position)
+    except (TypeError, ValueError, shapely.errors.ShapelyError):
+        return None
+
+
+def _position(item: Any) -> tuple[float, ...]:
+    """A position's numbers, of named or of counted members; M is left to the stored text."""
+    numbers = [item[name] for name in ("x", "y", "z") if name in item] if isinstance(item, dict) else item[:3]
+    return tuple(numbers)
+
+
+def _usable(geometries: Geometries) -> Geometries:
+    """The geometries without those that have a position which is none, or are of no kind of the formats'."""
+    kinds = shapely.get_type_id(geometries)
+    odd = (kinds > MOST_TYPE) | (kinds == LINEAR_RING)
+    positions, owners = shapely.get_coordinates(geometries, include_z=True, return_index=True)
+    # A height that is not there is no number either.
+    wrong = ~np.isfinite(positions[:, :2]).all(axis=1) | np.isinf(positions[:, 2])
+    odd[owners[wrong]] = True
+    if odd.any():
+        geometries = np.where(odd, None, geometries)
+    return geometries

@@ -229,11 +229,33 @@ class Dialect:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """How the geometry column is written.
+
+    ``form`` is `stored`, `wkt`, `geojson` or `none` within a text format, and `feature` where rows are
+    features.
+    ``crs`` is the reference system of the answer, empty for the data's own. ``key`` is the column whose
+    values are the features' ids, empty for none.
+    """
+
+    geometry: Geometry
+    form: Literal["stored", "wkt", "geojson", "none", "feature"]
+    crs: str = ""
+    key: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """False where a text format writes the column as it does without any of this."""
+        return self.form != "stored" or bool(self.crs)
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What is asked of a dataset: all that decides the bytes, and nothing else.
 
     Each field but ``columns`` has a default, which asks for nothing. ``limit`` and ``offset`` are rows;
-    ``dialect`` is None where it is the format's own.
+    ``dialect`` is None where it is the format's own, and ``shape`` where the geometry column is written as
+    every other.
     """
 
     columns: tuple[Column, ...]
@@ -243,6 +265,7 @@ class Query:
     limit: int | None = None
     offset: int = 0
     dialect: Dialect | None = None
+    shape: Shape | None = None
 
     def identity(self) -> dict[str, Any]:
         """Every field that is not at its default, as JSON has it: equal for equal queries only.
@@ -264,7 +287,7 @@ class Query:
 
     def has_all_rows(self, dataset: Dataset) -> bool:
         """True when nothing but the columns may differ from the whole dataset."""
-        return replace(self, columns=dataset.columns).is_whole(dataset)
+        return replace(self, columns=dataset.columns, dialect=None, shape=None).is_whole(dataset)
 
     def has_all_columns(self, dataset: Dataset) -> bool:
         """True when nothing but rows may be left out: what describes the file's columns is still true."""

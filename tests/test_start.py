@@ -11,7 +11,19 @@ from application.lifespan import Lifespan
 from application.settings import Settings
 from tests.support.serving import eventually
 
-HEAVY = {"pyarrow", "duckdb", "polars", "obstore", "botocore", "isal", "zstandard", "rich", "numpy", "shapely", "pyproj"}
+HEAVY = {
+    "pyarrow",
+    "duckdb",
+    "polars",
+    "obstore",
+    "botocore",
+    "isal",
+    "zstandard",
+    "rich",
+    "numpy",
+    "shapely",
+    "pyproj",
+}
 
 
 @pytest.mark.parametrize("module", ["application.main", "application.cli"])

@@ -138,6 +138,8 @@ class DownloadResponse(Response):
                 headers["Content-Encoding"] = plan.coding
             if plan.missing:
                 headers["X-Missing-Fields"] = missing_fields(plan.missing)
+            if accuracy := plan.crs_accuracy:
+                headers["X-CRS-Accuracy"] = accuracy
         headers |= known
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})

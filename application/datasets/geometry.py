@@ -9,7 +9,6 @@ from application.engine.metadata import GEO
 from application.formats.wkb import WkbType
 from application.models import Column, Dataset
 
-USUAL = "geometry"
 # What GeoParquet and Parquet mean where they name none.
 LONGITUDE_LATITUDE = "OGC:CRS84"
 BOX_SIZES = (4, 6)
@@ -28,17 +27,13 @@ class Geometry:
 
 
 def geometry_of(dataset: Dataset) -> Geometry | None:
-    """The geometry of a dataset, by its file's metadata, else by its words, its usual name, or its type."""
-    geo = _geo(dataset)
-    columns = {column.name: column for column in dataset.columns}
-    typed = [column.name for column in dataset.columns if column.traits.geometry]
-    primary = geo.get("primary_column")
-    wanted = (primary, dataset.words.geometry, USUAL, *(typed if len(typed) == 1 else ()))
-    name = next((name for name in wanted if isinstance(name, str) and name in columns), None)
-    if name is None:
+    """What is said of the dataset's geometry, or None where it has none."""
+    if dataset.geometry is None:
         return None
-    said = _member(geo.get("columns"), name)
-    crs = _crs(said, columns[name]) or (dataset.words.crs if dataset.words.geometry in ("", name) else "")
+    name = dataset.geometry.column
+    said = _member(_geo(dataset).get("columns"), name)
+    column = next(column for column in dataset.columns if column.name == name)
+    crs = _crs(said, column) or (dataset.words.crs if dataset.words.geometry in ("", name) else "")
     return Geometry(name, crs, _box(said.get("bbox")))
 
 

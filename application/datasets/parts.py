@@ -17,7 +17,6 @@ from application.engine.metadata import DESCRIBES_COLUMNS
 from application.engine.relation import sql_type
 from application.engine.scan import Engine
 from application.errors import DatasetInvalid
-from application.geometry.columns import find as find_geometry
 from application.models import Column, Dataset, ObjectMeta, Part, Traits
 
 MOST_NANOSECONDS = (1 << 63) - 1
@@ -84,7 +83,6 @@ class Assembler:
                 for item, folder in zip(found, folders, strict=True)
             ),
             fault=fault,
-            geometry=find_geometry(columns, metadata),
         )
 
     def _find(

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from application.engine.metadata import DESCRIBES_COLUMNS
+from application.geometry.columns import find as find_geometry
 from application.models import Column, Dataset, Label, Words
 from application.telemetry import logger
 
@@ -126,7 +127,7 @@ def merged(*sources: Said) -> Words:
 
 
 def with_words(dataset: Dataset, words: Words) -> Dataset:
-    """The dataset with words, and with its binary columns that are text as text.
+    """The dataset with words, with its binary columns that are text as text, and with its geometry.
 
     What the words say of columns that are not there, or are no bytes, is told in the log and left out.
     """
@@ -144,12 +145,14 @@ def with_words(dataset: Dataset, words: Words) -> Dataset:
         columns={name: said for name, said in words.columns.items() if name in columns},
         text=text,
     )
+    geometry = find_geometry(dataset.columns, dataset.metadata, words.geometry, words.crs)
     if not text:
-        return replace(dataset, words=words)
+        return replace(dataset, words=words, geometry=geometry)
     changed = tuple(as_text(column) if column.name in text else column for column in dataset.columns)
     # These say that the columns are binary.
     metadata = {key: value for key, value in dataset.metadata.items() if key not in DESCRIBES_COLUMNS}
-    return replace(dataset, words=words, columns=changed, metadata=metadata)
+    geometry = find_geometry(changed, dataset.metadata, words.geometry, words.crs)
+    return replace(dataset, words=words, columns=changed, metadata=metadata, geometry=geometry)
 
 
 def as_text(column: Column) -> Column:

@@ -91,7 +91,7 @@ class DownloadJob:
     def _write(self, tape: Tape, compressor: Compressor | None) -> None:
         plan = self.plan
         self._raise_if_changed()
-        encoder = plan.format.open_encoder(plan.query.dialect, plan.about)
+        encoder = plan.format.open_encoder(plan.query.dialect, plan.about, plan.query.shape)
         try:
             dataset, query = self.engine.settled(
                 plan.dataset, plan.query, self.cancellation, wkt=plan.format.wkt

@@ -8,6 +8,7 @@ from typing import NoReturn
 from application import engine
 from application.about import WORDS, About
 from application.downloads.conditions import Validators, make_e_tag
+from application.downloads.shapes import crs_accuracy, makers_of, shape_of, with_geometry
 from application.engine.conform import can_be_read_again
 from application.engine.windows import is_numbered
 from application.errors import ColumnUnsupported, DatasetInvalid, FormatUnknown
@@ -95,6 +96,11 @@ class Plan:
         return most if self.fresh_seconds is None else min(most, self.fresh_seconds)
 
     @property
+    def crs_accuracy(self) -> str:
+        """To how many metres the geometry is right in another reference system, where that is past one."""
+        return crs_accuracy(self.query.shape)
+
+    @property
     def is_native(self) -> bool:
         """True when the result is the stored object itself."""
         return is_native(self.dataset, self.query, self.format)
@@ -131,8 +137,10 @@ def make_plan(
     """
     if dataset.fault and (request.parameters or not chosen.native):
         raise DatasetInvalid(dataset.fault)
-    parsed = parse(request.parameters, dataset.columns, chosen.dialect)
+    parsed = parse(request.parameters, dataset.columns, chosen.dialect, shape_of(dataset, chosen))
     query = resolve(parsed.query, now)
+    if chosen.geometry:
+        query = with_geometry(dataset, query, chosen)
     if not is_native(dataset, query, chosen):
         _check_columns(dataset, query, chosen)
     coding = request.coding if chosen.codable else IDENTITY
@@ -236,7 +244,7 @@ def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str, filler: 
     if is_native(dataset, query, chosen):
         said.pop("text", None)
     else:
-        makers += (release(engine.DISTRIBUTION), *chosen.version)
+        makers += (release(engine.DISTRIBUTION), *chosen.version, *map(release, makers_of(query.shape)))
         if words := words_of(dataset, query, chosen).words:
             makers += (f"words {sorted(words.items())!r}",)
     if coding != IDENTITY:

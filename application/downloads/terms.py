@@ -57,7 +57,8 @@ class Terms:
     def manner(self, plan: Plan, *, is_begun: bool) -> Manner:
         """How a plan is answered whose result can be kept; ``is_begun`` where it is made or there."""
         if self.is_head:
-            return Manner.SEEK if plan.format.random_access else Manner.TELL
+            row = plan.format
+            return Manner.SEEK if row.random_access or row.measured else Manner.TELL
         if not self.conditions.wants_part(plan.validators):
             return Manner.READ
         is_glance = self.conditions.range is not None and self.conditions.range.is_glance

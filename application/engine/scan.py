@@ -82,7 +82,11 @@ class Engine:
         That of INT96 only its values tell. Raises what ``batches`` raises.
         """
         if wkt and any(column.traits.geometry for column in query.columns):
-            dataset, query = changed(dataset, query, as_wkt)
+            # Who changes the geometry reads it as it is stored.
+            kept = query.shape.geometry.column if query.shape else ""
+            dataset, query = changed(
+                dataset, query, lambda column: column if column.name == kept else as_wkt(column)
+            )
         with self._journal.entry(dataset.objects, has_rows=False), self.database.query():
             while True:
                 others = self._faults.read_by_others(dataset)

@@ -1,12 +1,14 @@
 """The formats a dataset can be downloaded in, by extension."""
 
 from application.formats.base import Chunk, Encoder, Format
-from application.models import Dialect
+from application.geometry import WGS84
+from application.models import Dialect, Geometry, Shape
 
 __all__ = ["FORMATS", "PREVIEW", "Chunk", "Encoder", "Format"]
 
 _TEXT_CHECK = "application.formats.columns:check"
 _TEXT_WRITERS = ("pyarrow", "polars", "orjson")
+_FEATURE_WRITERS = (*_TEXT_WRITERS, "shapely")
 # `growth` is the most that was measured, rounded up: 19 and 45 times what dictionaries had made small, and
 # for Parquet 1.9, of a file of six rows.
 
@@ -66,6 +68,38 @@ FORMATS: dict[str, Format] = {
             codable=True,
             wkt=True,
             independent=True,
+        ),
+        Format(
+            extension="geojson",
+            media_type="application/geo+json",
+            use="maps on the web, QGIS and other tools for geography",
+            encoder="application.formats.geojson:GeojsonEncoder",
+            check=_TEXT_CHECK,
+            writers=_FEATURE_WRITERS,
+            revision=1,
+            growth=50,
+            codable=True,
+            measured=True,
+            geometry=True,
+            wkt=True,
+            crs=WGS84,
+            keyed=True,
+        ),
+        Format(
+            extension="geojsonl",
+            media_type="application/x-ndjson",
+            use="programs that read a feature at a time, such as GDAL and tippecanoe",
+            encoder="application.formats.geojson:GeojsonLinesEncoder",
+            check=_TEXT_CHECK,
+            writers=_FEATURE_WRITERS,
+            revision=1,
+            growth=50,
+            codable=True,
+            measured=True,
+            geometry=True,
+            wkt=True,
+            crs=WGS84,
+            keyed=True,
         ),
         Format(
             extension="parquet",
@@ -129,9 +163,10 @@ def load_writers() -> None:
 
     from application.formats.compression import CODINGS, Compressor
 
-    batch = pa.record_batch({"a": ["b"]})
+    batch = pa.record_batch({"a": ["b"], "g": ["POINT (1 2)"]})
+    shape = Shape(Geometry("g", "wkt", WGS84), "feature")
     for row in FORMATS.values():
-        encoder = row.open_encoder()
+        encoder = row.open_encoder(shape=shape if row.geometry else None)
         encoder.start(batch.schema)
         encoder.encode(batch)
         encoder.finish()

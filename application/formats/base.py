@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from application.about import About
-    from application.models import Column, Dialect
+    from application.models import Column, Dialect, Shape
 
 Chunk: TypeAlias = bytes | memoryview
+_SHAPED = "application.formats.geometry_text:GeometryText"
 
 
 class Encoder(Protocol):
@@ -45,9 +46,11 @@ class Format:
     versions decide the bytes; ``revision`` is raised when the bytes change under the same versions.
     ``growth`` is how many times the size of the uncompressed columns a file is at most, roughly.
     ``codable``: gzip and zstd make it smaller. ``native``: a stored object may be the answer itself.
-    ``random_access``: its readers seek, so they want it whole before its headers. ``geometry``: only
-    for datasets that have one. ``words``: it has a place for what a file says about itself;
+    ``random_access``: its readers seek, so they want it whole before its headers. ``measured``: they ask
+    for its length first. ``geometry``: its rows are features, so it is only for datasets that have geometry.
+    ``words``: it has a place for what a file says about itself;
     ``column_words``: and for descriptions of columns. ``wkt``: it is text, so geometry is WKT in it.
+    ``crs``: the one reference system that it has, empty for any. ``keyed``: its features have ids.
     ``dialect``: it is delimited text, and written so unless a query says otherwise. ``independent``: what
     is written of a batch depends on no other, so that several threads may encode with one encoder;
     ``joiner`` then stands between what is written of two batches that have rows.
@@ -64,10 +67,13 @@ class Format:
     codable: bool = False
     native: bool = False
     random_access: bool = False
+    measured: bool = False
     geometry: bool = False
     words: bool = False
     column_words: bool = False
     wkt: bool = False
+    crs: str = ""
+    keyed: bool = False
     dialect: Dialect | None = None
     independent: bool = False
     joiner: bytes = b""
@@ -84,12 +90,22 @@ class Format:
         is_text = self.media_type.startswith("text/")
         return f"{self.media_type}; charset=utf-8" if with_charset and is_text else self.media_type
 
-    def open_encoder(self, dialect: Dialect | None = None, about: About | None = None) -> Encoder:
-        """Return a new encoder: of that dialect, or its own; where it has a place, it says ``about``."""
+    def open_encoder(
+        self, dialect: Dialect | None = None, about: About | None = None, shape: Shape | None = None
+    ) -> Encoder:
+        """Return a new encoder: of that dialect, or its own; where it has a place, it says ``about``.
+
+        The geometry is written as ``shape`` says, without which no rows are features.
+        """
         options: dict[str, object] = {"dialect": dialect or self.dialect} if self.dialect else {}
         if self.words and about:
             options["about"] = about
+        if self.geometry:
+            options["shape"] = shape
         encoder: Encoder = _load(self.encoder)(**options)
+        if shape and not self.geometry:
+            shaped: Encoder = _load(_SHAPED)(encoder, shape)
+            return shaped
         return encoder
 
     def check_columns(self, columns: Sequence[Column]) -> None:

@@ -1,1 +1,4 @@
-"""Geometry: which column it is, reading it, areas that rows lie in, reference systems; shapely is here alone."""
+"""Geometry: which column it is, reading and writing it, reference systems; shapely is here alone."""
+
+# Longitude first, as everywhere here.
+WGS84 = "EPSG:4326"

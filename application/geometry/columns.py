@@ -1,4 +1,4 @@
-"""Which column of a dataset is its geometry, how it is stored, and in which reference system; by schema alone."""
+"""Which column of a dataset is its geometry, how it is stored, and in which reference system."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from application.geometry import WGS84
 from application.models import Column, Geometry
 
 types = pa.types
@@ -13,7 +14,6 @@ types = pa.types
 NAME = "geometry"
 # What else a column of text or bytes is named that holds geometry; a description can name any.
 OTHER_NAMES = ("point", "geom", "wkt", "the_geom", "wkb_geometry")
-WGS84 = "EPSG:4326"
 # The same for who writes longitudes first, as all do here.
 SAME_AS_WGS84 = ("OGC:CRS84", "OGC:CRS84h", "EPSG:4326", "SRID:4326", "EPSG:4979")
 GEOARROW = "geoarrow."
@@ -22,15 +22,21 @@ EXTENSION_NAME, EXTENSION_METADATA = b"ARROW:extension:name", b"ARROW:extension:
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def find(columns: Sequence[Column], metadata: Mapping[bytes, bytes], described: str = "") -> Geometry | None:
+def find(
+    columns: Sequence[Column], metadata: Mapping[bytes, bytes], described: str = "", described_crs: str = ""
+) -> Geometry | None:
     """The geometry of a dataset with these columns and key-values, or None where it has none.
 
     The primary column of `geo` metadata goes first, then the one that a description names, then the one
-    named `geometry`, then the only one there is.
+    named `geometry`, then the only one there is. Its reference system is the file's, then the description's,
+    then WGS 84.
     """
     geo = _geo(metadata)
+    crs = crs_name(described_crs) or WGS84
     found = {
-        column.name: geometry for column in columns if (geometry := _geometry(column, geo, described, columns))
+        column.name: geometry
+        for column in columns
+        if (geometry := _geometry(column, geo, described, columns, crs))
     }
     for name in (geo.get("primary_column"), described, NAME):
         if isinstance(name, str) and name in found:
@@ -44,10 +50,13 @@ def is_geoarrow(field: pa.Field) -> bool:
 
 
 def _geometry(
-    column: Column, geo: Mapping[str, Any], described: str, columns: Sequence[Column]
+    column: Column, geo: Mapping[str, Any], described: str, columns: Sequence[Column], crs: str
 ) -> Geometry | None:
     said = _members(_members(geo.get("columns")).get(column.name))
-    encoding, crs = _stored(column, said, described)
+    if said:
+        # To GeoParquet no word of one is a word for WGS 84.
+        crs = WGS84
+    encoding, crs = _stored(column, said, described, crs)
     if not encoding or not column.engine_type:
         return None
     if "crs" in said:
@@ -55,11 +64,11 @@ def _geometry(
     return Geometry(column.name, encoding, crs, _covering(said, columns))
 
 
-def _stored(column: Column, said: Mapping[str, Any], described: str) -> tuple[str, str]:
+def _stored(column: Column, said: Mapping[str, Any], described: str, crs: str) -> tuple[str, str]:
     """How a column holds geometry, empty where it holds none, and in which reference system by its type."""
     kind = column.field.type
     extension, metadata = _extension(column.field)
-    crs = crs_name(metadata["crs"]) if "crs" in metadata else WGS84
+    crs = crs_name(metadata["crs"]) if "crs" in metadata else crs
     if isinstance(kind, pa.DictionaryType):
         kind = kind.value_type
     native = extension.removeprefix(GEOARROW) if extension.startswith(GEOARROW) else str(said.get("encoding"))
@@ -103,7 +112,7 @@ def crs_name(said: object) -> str:
 def _covering(said: Mapping[str, Any], columns: Sequence[Column]) -> tuple[str, ...]:
     """The column of bounding boxes and its members for the four corners, empty where there is none."""
     box = _members(_members(said.get("covering")).get("bbox"))
-    paths = [box.get(corner) for corner in CORNERS]
+    paths: list[Any] = [box.get(corner) for corner in CORNERS]
     if not all(isinstance(path, list) and len(path) == 2 and all(map(_is_name, path)) for path in paths):
         return ()
     name = paths[0][0]
@@ -113,7 +122,9 @@ def _covering(said: Mapping[str, Any], columns: Sequence[Column]) -> tuple[str, 
         return ()
     # By name the engine finds a member only where no other differs from it by case alone.
     known = [field.name.lower() for field in kind]
-    is_there = all(known.count(member.lower()) == 1 and kind.get_field_index(member) >= 0 for member in members)
+    is_there = all(
+        known.count(member.lower()) == 1 and kind.get_field_index(member) >= 0 for member in members
+    )
     if not is_there or not all(types.is_floating(kind.field(member).type) for member in members):
         return ()
     return (name, *members)

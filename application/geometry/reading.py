@@ -3,6 +3,7 @@
 import re
 import struct
 from collections.abc import Callable, Iterator
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -135,8 +136,7 @@ def _is_deep_wkb(value: bytes) -> bool:
             (kind,) = struct.unpack_from(f"{order}I", value, at + 1)
             at += 9 if kind & 0x20000000 else 5
             basic = kind & 0xFF if kind & 0xE0000000 else kind % 1000
-            size = 8 * (2 + bool(kind & 0x80000000) + bool(kind & 0x40000000) + (0, 1, 1, 2)[_thousands(kind)])
-            at, members = _past(value, at, order, basic, size)
+            at, members = _past(value, at, order, basic, 8 * _dimensions(kind))
             if members:
                 left.append(members)
             if len(left) > MOST_DEPTH:
@@ -146,8 +146,10 @@ def _is_deep_wkb(value: bytes) -> bool:
     return False
 
 
-def _thousands(kind: int) -> int:
-    return min(kind // 1000, 3) if kind < 4000 else 0
+def _dimensions(kind: int) -> int:
+    """How many numbers a position has: by flags, or by thousands as ISO has it."""
+    flags = bool(kind & 0x80000000) + bool(kind & 0x40000000)
+    return 2 + (flags or (0, 1, 1, 2)[kind // 1000 % 4])
 
 
 def _past(value: bytes, at: int, order: str, basic: int, size: int) -> tuple[int, int]:
@@ -194,7 +196,7 @@ def _made(value: Any, encoding: str) -> Any:
         if encoding == "linestring":
             return shapely.LineString([_position(item) for item in value])
         position = _position(value)
-        return shapely.Point() if all(number != number for number in position) else shapely.Point(position)
+        return shapely.Point() if all(map(isnan, position)) else shapely.Point(position)
     except (TypeError, ValueError, shapely.errors.ShapelyError):
         return None
 
@@ -214,5 +216,25 @@ def _usable(geometries: Geometries) -> Geometries:
     wrong = ~np.isfinite(positions[:, :2]).all(axis=1) | np.isinf(positions[:, 2])
     odd[owners[wrong]] = True
     if odd.any():
-        geometries = np.where(odd, None, geometries)
+        geometries = geometries.copy()
+        geometries[odd] = None
     return geometries
+
+
+def values_text(column: pa.Array, geometries: Geometries, encoding: str) -> pa.Array:
+    """The stored value, as text, where it is no geometry or has M, which the formats have no place for."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = column.storage
+    wanted = shapely.is_missing(geometries) | shapely.has_m(geometries)
+    rows = np.flatnonzero(wanted & column.is_valid().to_numpy(zero_copy_only=False))
+    texts = np.full(len(column), None, dtype=object)
+    flat = _flat(column) if encoding in ("wkt", "wkb") else column
+    for row in rows:
+        value = flat[int(row)].as_py()
+        texts[row] = value.hex() if isinstance(value, bytes) else value if encoding == "wkt" else str(value)
+    return pa.array(texts, pa.string(), from_pandas=True)
+
+
+def has_measures(geometries: Geometries) -> bool:
+    """True where a geometry has M."""
+    return bool(shapely.has_m(geometries).any())

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from application.geometry.columns import WGS84, crs_name
+from application.geometry import WGS84
+from application.geometry.columns import crs_name
 from application.geometry.reading import Geometries, in_pieces
 
 Numbers = npt.NDArray[np.float64]
@@ -76,7 +77,9 @@ def read_system(text: str) -> str:
     except ValueError:
         raise ValueError(f"{text[:60]!r} is no known reference system: use one such as EPSG:27700") from None
     if not (found.is_geographic or found.is_projected) or len(found.axis_info) != 2:
-        raise ValueError(f"{text[:60]!r} is no reference system of two dimensions: use one such as EPSG:27700")
+        raise ValueError(
+            f"{text[:60]!r} is no reference system of two dimensions: use one such as EPSG:27700"
+        )
     return name
 
 

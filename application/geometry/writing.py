@@ -32,7 +32,9 @@ def as_geojson(geometries: Geometries) -> pa.Array:
 
 def kinds(geometries: Geometries) -> set[str]:
     """The kinds that there are, as GeoParquet names them."""
-    pairs = set(zip(shapely.get_type_id(geometries).tolist(), shapely.has_z(geometries).tolist(), strict=True))
+    pairs = set(
+        zip(shapely.get_type_id(geometries).tolist(), shapely.has_z(geometries).tolist(), strict=True)
+    )
     return {NAMES[kind] + (" Z" if is_high else "") for kind, is_high in pairs if kind >= 0}
 
 

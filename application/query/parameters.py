@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from application.errors import ParameterProblem, QueryInvalid
-from application.models import Column, Dialect, Query
+from application.models import Column, Dialect, Query, Shape
 from application.query.dialect import DELIMITERS, LINE_ENDS, PRESETS, delimiter, line_end, preset, truth
 from application.query.fields import chosen, left, missing
 from application.query.filename import LONGEST_NAME, NAME, filename
@@ -13,6 +13,7 @@ from application.query.filters import read_filters
 from application.query.order import MOST_ROWS, count, order, order_schema
 from application.query.period import PERIODS, period
 from application.query.schemas import Schema, columns_schema, constant, most_columns_schema
+from application.query.shape import FEATURE, FORMS, SYSTEMS, form, system
 
 Reader = Callable[[Sequence[str], Any, Sequence[Column]], Any]
 
@@ -55,6 +56,11 @@ class Parameter:
         """True for what says how delimited text is written."""
         return "dialect" in self.into
 
+    @property
+    def is_of_shape(self) -> bool:
+        """True for what says how the geometry column is written."""
+        return "shape" in self.into
+
 
 PARAMETERS: dict[str, Parameter] = {
     row.name: row
@@ -88,6 +94,19 @@ PARAMETERS: dict[str, Parameter] = {
             {"period": period},
             repeatable=True,
             schema=constant({"type": "array", "items": {"type": "string", "enum": list(PERIODS)}}),
+        ),
+        Parameter(
+            "geometry",
+            "how text has the geometry: as wkt, as geojson, or none; without it as it is stored",
+            {"shape": form},
+            schema=constant({"type": "string", "enum": list(FORMS)}),
+        ),
+        Parameter(
+            "crs",
+            "the reference system of the geometry in the answer, such as EPSG:27700",
+            {"shape": system},
+            # More are taken than a document could name.
+            schema=constant({"type": "string", "enum": list(SYSTEMS)}),
         ),
         Parameter(
             "preset",
@@ -140,11 +159,15 @@ BESIDE = tuple(field.name for field in fields(ParsedQuery) if field.name != "que
 
 
 def parse(
-    pairs: Iterable[tuple[str, str]], columns: Sequence[Column], dialect: Dialect | None = None
+    pairs: Iterable[tuple[str, str]],
+    columns: Sequence[Column],
+    dialect: Dialect | None = None,
+    shape: Shape | None = None,
 ) -> ParsedQuery:
     """Read query parameters, in any order, against a dataset's columns.
 
-    ``dialect`` is the one of the format; None where it has none. Raises QueryInvalid with one entry for
+    ``dialect`` is the one of the format, ``shape`` how it has the dataset's geometry; None where it has
+    none. Raises QueryInvalid with one entry for
     every parameter that cannot be used.
     """
     texts: dict[str, list[str]] = {}
@@ -156,7 +179,7 @@ def parse(
             others.append((name, text))
     everything = Query(tuple(columns))
     parts = {field.name: getattr(everything, field.name) for field in fields(everything)}
-    parts["dialect"] = dialect
+    parts |= {"dialect": dialect, "shape": shape}
     problems: list[ParameterProblem] = []
     try:
         parts["filters"] = read_filters(others, columns, PARAMETERS)
@@ -168,6 +191,10 @@ def parse(
                 parts |= _read(row, texts[row.name], parts, columns)
             except QueryInvalid as error:
                 problems += error.problems
+    try:
+        parts |= _shaped(parts["shape"], parts["columns"], is_asked=parts["shape"] != shape)
+    except QueryInvalid as error:
+        problems += error.problems
     if problems:
         raise QueryInvalid(_readable(problems))
     if parts["dialect"] == dialect:
@@ -184,6 +211,24 @@ def _readable(problems: list[ParameterProblem]) -> list[ParameterProblem]:
     return [*problems[:MOST_PROBLEMS], ParameterProblem("", f"and {more:,} more problems")]
 
 
+def _shaped(shape: Shape | None, kept: tuple[Column, ...], *, is_asked: bool) -> dict[str, Any]:
+    """The parts that follow from how the geometry column is written; raises QueryInvalid."""
+    if shape is None or shape.form == FEATURE:
+        return {}
+    name = shape.geometry.column
+    others = tuple(column for column in kept if column.name != name)
+    if len(others) == len(kept):
+        if is_asked and shape.form != "none":
+            detail = f"what it says is of column {name!r}, which is not among the chosen fields"
+            raise QueryInvalid([ParameterProblem("crs" if shape.crs else "geometry", detail)])
+        return {"shape": None}
+    if shape.form == "none":
+        if not others:
+            raise QueryInvalid([ParameterProblem("geometry", f"no column is left without {name!r}")])
+        return {"shape": None, "columns": others}
+    return {} if shape.changes else {"shape": None}
+
+
 def _read(
     row: Parameter, texts: Sequence[str], parts: Mapping[str, Any], columns: Sequence[Column]
 ) -> dict[str, Any]:
@@ -193,6 +238,9 @@ def _read(
         raise QueryInvalid([problem])
     if row.is_of_text and parts["dialect"] is None:
         detail = f"{row.name!r} is for delimited text, csv and tsv: leave it out here"
+        raise QueryInvalid([ParameterProblem(row.name, detail)])
+    if row.is_of_shape and parts["shape"] is None:
+        detail = f"{row.name!r} is for a dataset with geometry, and not for parquet: leave it out here"
         raise QueryInvalid([ParameterProblem(row.name, detail)])
     try:
         return {part: read(texts, parts.get(part), columns) for part, read in row.into.items()}

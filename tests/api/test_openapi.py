@@ -22,7 +22,7 @@ from application.api.openapi.parameters import MOST_FILTERS
 from application.client.contract import FORM, KEY_HEADER
 from application.formats import FORMATS
 from application.main import create_app
-from application.models import Column
+from application.models import Column, Geometry, Shape
 from application.query.operators import OPERATORS
 from application.query.parameters import PARAMETERS, parse
 from application.query.planning_data import NAMED_FILTERS
@@ -451,7 +451,8 @@ def test_what_the_schema_of_a_parameter_describes_is_taken(name: str, data: st.D
     else:
         items = [data.draw(described(schema))]
     Draft202012Validator(schema).validate(items if schema["type"] == "array" else items[0])
-    parse([(name, said(item)) for item in items], columns, FORMATS["csv"].dialect)
+    shape = Shape(Geometry("end-date", "wkt", "EPSG:4326"), "stored")
+    parse([(name, said(item)) for item in items], columns, FORMATS["csv"].dialect, shape)
 
 
 def test_dates_may_be_partial_where_they_are_compared() -> None:

@@ -11,7 +11,7 @@ import pytest
 from application.downloads.plan import Plan, Request, make_plan
 from application.formats import FORMATS
 from application.formats.base import release
-from application.models import Column, Dataset, ObjectMeta
+from application.models import Column, Dataset, Geometry, ObjectMeta
 
 NOW = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 CODINGS = ("identity", "gzip", "zstd")
@@ -20,13 +20,17 @@ Made = set[tuple[str, str]]
 ALL = {
     (name, coding) for name, row in FORMATS.items() for coding in (CODINGS if row.codable else ("identity",))
 }
-TEXT = {made for made in ALL if made[0] in ("csv", "tsv", "json", "ndjson")}
+FEATURES = {made for made in ALL if made[0] in ("geojson", "geojsonl")}
+TEXT = {made for made in ALL if made[0] in ("csv", "tsv", "json", "ndjson")} | FEATURES
 # What an upgrade of each may change the bytes of.
 WRITTEN_BY: dict[str, Made] = {
     "duckdb": ALL,
     "pyarrow": ALL,
     "polars": TEXT,
     "orjson": TEXT,
+    "shapely": FEATURES,
+    "pyproj": set(),
+    "convertbng": set(),
     "isal": {made for made in ALL if made[1] == "gzip"},
     "zstandard": {made for made in ALL if made[1] == "zstd"},
     "download-lambda": set(),
@@ -56,7 +60,10 @@ def dataset(rows: int = 10, row_bytes: int = 100) -> Dataset:
         for field, kind in zip(fields, ("BIGINT", "VARCHAR"), strict=True)
     )
     part = ObjectMeta("trees.parquet", 500, NOW, "tag", "tag")
-    return Dataset("trees", (part,), columns, {}, rows, row_bytes, "version", NOW, is_folder=False)
+    geometry = Geometry("t", "wkt", "EPSG:4326")
+    return Dataset(
+        "trees", (part,), columns, {}, rows, row_bytes, "version", NOW, is_folder=False, geometry=geometry
+    )
 
 
 def planned(extension: str, coding: str = "identity", *, filtered: bool = True) -> Plan:

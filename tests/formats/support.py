@@ -8,20 +8,36 @@ from decimal import Decimal
 import pyarrow as pa
 
 from application.formats import FORMATS
-from application.models import Column
+from application.geometry import WGS84
+from application.models import Column, Geometry, Shape
+from tests.support.geometry import TEXTS
 
 HARD = ['a"b', "", None, "x,\r\ny\u2028\u0001\x7f😀\\/", "\r", "\n", "'", " lead", "é", "null"]
 LONG = Decimal("12345678901234567890.123456789012345678")
 
 
 def written(extension: str, table: pa.Table, batches: Iterable[pa.RecordBatch] | None = None) -> bytes:
-    """Return the whole file."""
-    row = FORMATS[extension]
-    encoder = row.open_encoder()
+    """Return the whole file; of a format whose rows are features with a geometry in each row."""
+    row, shape = FORMATS[extension], None
+    found = table.to_batches() if batches is None else list(batches)
+    if row.geometry:
+        shape = Shape(Geometry("geometry", "wkt", WGS84), "feature", row.crs)
+        table, found = _with_geometry(table, found)
+    encoder = row.open_encoder(shape=shape)
     opening = encoder.start(table.schema)
-    given = table.to_batches() if batches is None else batches
-    chunks = [encoder.encode(batch) for batch in given if batch.num_rows]
+    chunks = [encoder.encode(batch) for batch in found if batch.num_rows]
     return bytes(opening) + row.joiner.join(map(bytes, chunks)) + bytes(encoder.finish())
+
+
+def _with_geometry(table: pa.Table, batches: list[pa.RecordBatch]) -> tuple[pa.Table, list[pa.RecordBatch]]:
+    texts = [text for text, _ in TEXTS]
+    schema = table.schema.append(pa.field("geometry", pa.string()))
+    found, row = [], 0
+    for batch in batches:
+        own = [texts[(row + place) % len(texts)] for place in range(len(batch))]
+        row += len(batch)
+        found.append(pa.RecordBatch.from_arrays([*batch.columns, pa.array(own, pa.string())], schema=schema))
+    return pa.Table.from_batches(found, schema), found
 
 
 def check(extension: str, schema: pa.Schema) -> None:

@@ -33,6 +33,14 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
         ("revision 2", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
         "46f531a952a80342746a3a119651f2f89c95b6184fac6357835997c3fa2ebc6e",
     ),
+    "geojson": (
+        ("revision 1", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0", "shapely 2.2.0"),
+        "1b7b87bd0e4e7ffa4e0b259e04df4508c9042d0d5f050507b8da4994687b6ada",
+    ),
+    "geojsonl": (
+        ("revision 1", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0", "shapely 2.2.0"),
+        "4551eb6eb93a91c87d205ebc83560c4ca61b88d2a3688f9d48d563fe6b0ee9ed",
+    ),
     "parquet": (
         ("revision 3", "pyarrow 26.0.1"),
         "6f73c74fecaa28ca45fc38f5d1e0e8ac563d8c42102ba426bd4015586567ddf5",

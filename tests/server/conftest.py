@@ -38,6 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["n", "n"]), root / "twice.parquet"
     )
     (root / "text.parquet").write_bytes(b"no Parquet at all, but long enough to be one")
+    places = ["POINT (0 51)", "", None, "POLYGON ((0 0, 1 0, 1 1, 0 0))", "no geometry", "POINT (1 2 3)"]
+    tables.write(tables.sample().append_column("geometry", [places]), root / "places.parquet")
     return root
 
 

@@ -29,7 +29,7 @@ def e_tag(server: Served, path: str) -> str:
 @pytest.mark.parametrize("extension", FORMATS)
 def test_no_two_queries_share_an_e_tag(extension: str, server: Served, first: None) -> None:
     firsts = ("", "&first=0", "&first=1", "&first=2")
-    paths = [f"/sample.{extension}?{query}{more}" for query in QUERIES for more in firsts]
+    paths = [f"/places.{extension}?{query}{more}" for query in QUERIES for more in firsts]
     assert len({e_tag(server, path) for path in paths}) == len(paths)
 
 
@@ -37,7 +37,7 @@ def test_no_two_queries_share_an_e_tag(extension: str, server: Served, first: No
 def test_a_new_field_changes_no_e_tag_of_those_who_do_not_use_it(
     extension: str, server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = [f"/sample.{extension}?{query}" for query in QUERIES]
+    paths = [f"/places.{extension}?{query}" for query in QUERIES]
     before = [e_tag(server, path) for path in paths]
     add_first(monkeypatch)
     assert [e_tag(server, path) for path in paths] == before

@@ -24,6 +24,7 @@ EXPOSED = (
     "Repr-Digest",
     "Retry-After",
     "WWW-Authenticate",
+    "X-CRS-Accuracy",
     "X-Dataset",
     "X-Format",
     "X-Missing-Fields",

@@ -52,6 +52,7 @@ ANSWER_HEADERS = (
     Header("X-Format", "the extension", SAID),
     Header("Link", "what is related: of a download the description of its dataset (RFC 8288)", SAID),
     Header("X-Missing-Fields", "chosen fields that the dataset lacks, percent-encoded, with commas", BYTES),
+    Header("X-CRS-Accuracy", "to how many metres `crs` is right, or `unknown`, past one metre", BYTES),
     Header("Location", "where it lies", (303, 307), always=True),
     Header("Accept", "what a body is to be", (415,), {"type": "string", "enum": [FORM]}),
     Header("Accept-Query", "what a body is to be (RFC 10008)", (415,), {"type": "string", "enum": [FORM]}),

@@ -289,6 +289,14 @@ class Query:
         """True when nothing but the columns may differ from the whole dataset."""
         return replace(self, columns=dataset.columns, dialect=None, shape=None).is_whole(dataset)
 
+    def known_rows(self, dataset: Dataset) -> int | None:
+        """How many rows it gives, where that is known before any is read."""
+        plain = replace(self, columns=dataset.columns, order=(), limit=None, offset=0, dialect=None)
+        if not plain.is_whole(dataset):
+            return None
+        left = max(dataset.rows - self.offset, 0)
+        return left if self.limit is None else min(left, self.limit)
+
     def has_all_columns(self, dataset: Dataset) -> bool:
         """True when nothing but rows may be left out: what describes the file's columns is still true."""
         return replace(self, filters=()).is_whole(dataset)

@@ -27,6 +27,7 @@ from application.errors import (
     Busy,
     DatasetChanged,
     ExportPending,
+    NotMadeYet,
     ResultTooLarge,
     SpoolFull,
     StorageStalled,
@@ -42,6 +43,8 @@ from application.telemetry.tracing import span
 PLAIN = Terms()
 # How often it is looked whether an export is there.
 LOOK_SECONDS = 0.5
+# The ways of answering that wait for the whole.
+WAITS = (Manner.SEEK, Manner.WHOLE)
 
 
 class Downloads:
@@ -207,9 +210,7 @@ class Downloads:
             return Answer(Kind.NOT_MODIFIED, plan)
         manner = self._manner(plan, terms)
         if manner is not Manner.TELL and (checked := self._checks.begin(plan.dataset)):
-            await _over(
-                checked, self._whole.seconds_for(terms) if manner is Manner.SEEK else terms.seconds_left
-            )
+            await _over(checked, self._whole.seconds_for(terms) if manner in WAITS else terms.seconds_left)
         url = await self._elsewhere(request, plan, terms, manner, redirects) if redirects else None
         if url is not None:
             return Answer(Kind.REDIRECT, plan, location=url)
@@ -221,11 +222,16 @@ class Downloads:
             stack.enter_context(content)
             try:
                 part = await prepare(plan, content, terms, manner, self._whole)
+            except NotMadeYet:
+                # Who is told to ask again finds it made, or still being made.
+                self._productions.hold(plan.e_tag, terms.hold)
+                raise
             except (AnswerTooLarge, SpoolFull) as error:
                 url = await self._instead(request, plan, terms, redirects) if redirects else None
                 if url is not None:
                     return Answer(Kind.REDIRECT, plan, location=url)
-                if isinstance(error, SpoolFull) or manner is not Manner.SEEK or terms.limits:
+                streams = manner is Manner.SEEK and not (terms.limits or plan.format.whole)
+                if isinstance(error, SpoolFull) or not streams:
                     raise
                 if terms.is_head:
                     # As what is asked for then: it streams.

@@ -11,7 +11,7 @@ from application.downloads.conditions import Validators, make_e_tag
 from application.downloads.shapes import crs_accuracy, makers_of, shape_of, with_geometry
 from application.engine.conform import can_be_read_again
 from application.engine.windows import is_numbered
-from application.errors import ColumnUnsupported, DatasetInvalid, FormatUnknown
+from application.errors import ColumnUnsupported, DatasetInvalid, FormatUnknown, ResultTooLarge
 from application.formats import FORMATS, PREVIEW, Format
 from application.formats.base import release
 from application.formats.compression import CODINGS, IDENTITY
@@ -133,7 +133,7 @@ def make_plan(
 ) -> Plan:
     """Fit a request to its dataset at a moment in UTC.
 
-    Raises QueryInvalid, ColumnUnsupported and DatasetInvalid.
+    Raises QueryInvalid, ColumnUnsupported, DatasetInvalid, and ResultTooLarge for what no file holds.
     """
     if dataset.fault and (request.parameters or not chosen.native):
         raise DatasetInvalid(dataset.fault)
@@ -143,6 +143,7 @@ def make_plan(
         query = with_geometry(dataset, query, chosen)
     if not is_native(dataset, query, chosen):
         _check_columns(dataset, query, chosen)
+        _check_rows(dataset, query, chosen)
     coding = request.coding if chosen.codable else IDENTITY
     # Coded bytes have a header at least, and so has what is no text.
     filler = b"\n" if chosen.codable and coding == IDENTITY and not carriage.empty else b""
@@ -209,6 +210,16 @@ def _check_columns(dataset: Dataset, query: Query, chosen: Format) -> None:
                 f"exclude_field={column.name}."
             )
     chosen.check_columns(query.columns)
+
+
+def _check_rows(dataset: Dataset, query: Query, chosen: Format) -> None:
+    """Refuse more rows than a file of the format holds, where the footers prove that there are."""
+    rows = query.known_rows(dataset)
+    if chosen.most_rows is not None and rows is not None and rows > chosen.most_rows:
+        raise ResultTooLarge(
+            f"There are {rows:,} rows, and a file of {chosen.extension} holds {chosen.most_rows:,}: filter "
+            f"them, take so many at a time with limit={chosen.most_rows} and offset=N, or take csv."
+        )
 
 
 def _refuse(column: Column, what: str) -> NoReturn:

@@ -34,9 +34,9 @@ async def prepare(plan: Plan, content: Content, terms: Terms, manner: Manner, wh
     """
     limits = terms.limits
     try:
-        if manner is Manner.SEEK:
+        if manner is Manner.SEEK or (manner is Manner.WHOLE and not limits):
             await _settle_whole(content, whole.seconds_for(terms), whole.most_bytes)
-        elif manner is Manner.READ and limits:
+        elif manner is not Manner.TELL and limits:
             return await _hold(plan, content, terms.conditions, limits)
         elif manner is Manner.READ:
             await _settle(plan, content, whole)

@@ -25,6 +25,7 @@ class Manner(Enum):
     TELL = "tell"  # nothing is made: what is known of them
     READ = "read"  # from the start, as they come
     SEEK = "seek"  # made to the end first, and not at all if that takes too long
+    WHOLE = "whole"  # as SEEK, but by one reader from its start
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,16 @@ class Terms:
             row = plan.format
             return Manner.SEEK if row.random_access or row.measured else Manner.TELL
         if not self.conditions.wants_part(plan.validators):
-            return Manner.READ
+            return Manner.WHOLE if plan.format.whole else Manner.READ
         is_glance = self.conditions.range is not None and self.conditions.range.is_glance
         return Manner.READ if is_glance and not (is_begun or plan.format.random_access) else Manner.SEEK
 
     def claim(self, manner: Manner) -> Claim:
-        """What is asked of the production."""
-        if manner is not Manner.SEEK:
-            return Claim(client=self.client)
+        """What is asked of the production when it is begun."""
+        return self.hold if manner is Manner.SEEK else Claim(client=self.client)
+
+    @property
+    def hold(self) -> Claim:
+        """What is asked for who comes again."""
         # A HEAD that waits behind downloads would keep them waiting in turn, for bytes that nobody takes.
         return Claim(HOLD_SECONDS, self.client, queues=not self.is_head)

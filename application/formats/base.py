@@ -47,8 +47,9 @@ class Format:
     ``growth`` is how many times the size of the uncompressed columns a file is at most, roughly.
     ``codable``: gzip and zstd make it smaller. ``native``: a stored object may be the answer itself.
     ``random_access``: its readers seek, so they want it whole before its headers. ``measured``: they ask
-    for its length first. ``geometry``: its rows are features, so it is only for datasets that have geometry.
-    ``words``: it has a place for what a file says about itself;
+    for its length first. ``whole``: it is made whole first or refused, for limits of its own may end it.
+    ``most_rows`` are as many as a file holds, None for no bound. ``geometry``: its rows are features, so it is
+    only for datasets that have geometry. ``words``: it has a place for what a file says about itself;
     ``column_words``: and for descriptions of columns. ``wkt``: it is text, so geometry is WKT in it.
     ``crs``: the one reference system that it has, empty for any. ``keyed``: its features have ids.
     ``dialect``: it is delimited text, and written so unless a query says otherwise. ``independent``: what
@@ -68,6 +69,8 @@ class Format:
     native: bool = False
     random_access: bool = False
     measured: bool = False
+    whole: bool = False
+    most_rows: int | None = None
     geometry: bool = False
     words: bool = False
     column_words: bool = False
@@ -109,7 +112,10 @@ class Format:
         return encoder
 
     def check_columns(self, columns: Sequence[Column]) -> None:
-        """Raise ColumnUnsupported, which names it, for a column that an encoder could not write."""
+        """Raise ColumnUnsupported, which names it, for a column that an encoder could not write.
+
+        Raises ResultTooLarge for more of them than a file holds.
+        """
         _load(self.check)(columns, self.extension)
 
 

@@ -58,7 +58,7 @@ class DelimitedEncoder:
         return "\ufeff".encode() if self._dialect.bom else b""
 
     def _written(self, cells: Sequence[pa.Array]) -> Chunk:
-        """Return the cells of some rows, as ``cells_of`` gives them, as records."""
+        """Return the cells of some rows, as ``cells`` gives them, as records."""
         sink = pa.BufferOutputStream()
         names = [str(index) for index in range(len(cells))]
         pyarrow.csv.write_csv(pa.RecordBatch.from_arrays(cells, names), sink, self._options)

@@ -1,5 +1,6 @@
 """Columns as a workbook can hold them: numbers where a number says all of the value, else text."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -87,17 +88,23 @@ def longest(values: Values) -> int:
 
 
 def _either(
-    numbers: pa.Array, is_number: pa.Array, texts: pa.Array, styles: pa.Array | str = STYLE[""]
+    column: pa.Array,
+    numbers: pa.Array,
+    says_all: pa.Array,
+    texts: Callable[[], pa.Array],
+    styles: pa.Array | str = STYLE[""],
 ) -> Values:
-    """Take the numbers where they say all, and the texts elsewhere."""
-    if pc.all(is_number).as_py() is not False:
-        return Values(numbers.cast(pa.string()), None, None, styles)
+    """Take the numbers where they say all of a column's values, and the texts for the other ones."""
+    numbers = numbers.cast(pa.string())
+    # What nobody could tell is no number: a value is in one of both.
+    is_number = says_all.fill_null(fill_value=False)
+    if (pc.sum(is_number).as_py() or 0) == len(column) - column.null_count:
+        return Values(numbers, styles=styles)
     absent = pa.scalar(None, pa.string())
     return Values(
-        pc.if_else(is_number, numbers.cast(pa.string()), absent),
-        pc.if_else(is_number, absent, texts.cast(pa.string())),
-        None,
-        styles,
+        pc.if_else(is_number, numbers, absent),
+        pc.if_else(is_number, absent, texts().cast(pa.string())),
+        styles=styles,
     )
 
 
@@ -108,7 +115,7 @@ def _integers(column: pa.Array) -> Values:
     within = pc.less_equal(column, pa.scalar(most, column.type))
     if types.is_signed_integer(column.type):
         within = pc.and_(within, pc.greater_equal(column, -most))
-    return _either(column, within, column)
+    return _either(column, column, within, lambda: column)
 
 
 def _reals(column: pa.Array) -> Values:
@@ -116,7 +123,7 @@ def _reals(column: pa.Array) -> Values:
     within = pc.or_(
         pc.equal(size, 0.0), pc.and_(pc.less_equal(size, LARGEST), pc.greater_equal(size, SMALLEST))
     )
-    return _either(column, within, column)
+    return _either(column, column, within, lambda: column)
 
 
 def _decimals(column: pa.Array) -> Values:
@@ -127,38 +134,36 @@ def _decimals(column: pa.Array) -> Values:
     digits = pc.replace_substring_regex(texts, r"E.*$|^-?0*", "")
     digits = pc.if_else(pc.match_substring(digits, "."), pc.utf8_rtrim(digits, "0"), digits)
     digits = pc.utf8_ltrim(pc.replace_substring(digits, ".", ""), "0")
-    return _either(texts, pc.less_equal(pc.binary_length(digits), MOST_DIGITS), texts)
+    few = pc.less_equal(pc.binary_length(digits), MOST_DIGITS)
+    return _either(column, texts, few, lambda: texts)
 
 
 def _dates(column: pa.Array) -> Values:
     days = pc.add(column.cast(pa.int32()).cast(pa.int64()), EPOCH_DAYS)
     within = pc.and_(pc.greater_equal(days, FIRST_DAY), pc.less_equal(days, LAST_DAY))
-    return _either(days, within, writable(column), STYLE["date"])
+    return _either(column, days, within, lambda: writable(column), STYLE["date"])
 
 
 def _times(column: pa.Array) -> Values:
-    within, thousandths = _thousandths(column)
+    within, thousandths = _thousandths(writable(column))
     styles = pc.if_else(_is_whole_second(thousandths), STYLE["time"], STYLE["time.000"])
-    return _either(_days(thousandths), within, writable(column), styles)
+    return _either(column, _days(thousandths), within, lambda: column, styles)
 
 
 def _moments(column: pa.Array) -> Values:
     kind = column.type
     style = "moment" if kind.tz is None else "instant"
     within, thousandths = _thousandths(column)
-    # Of what a number of 64 bits cannot be moved by without an overflow, nothing is a day of Excel's.
     first, last = (FIRST_DAY - EPOCH_DAYS) * DAY_MS, (LAST_DAY + 1 - EPOCH_DAYS) * DAY_MS - 1
-    within = pc.and_(within, pc.and_(pc.greater_equal(thousandths, first), pc.less_equal(thousandths, last)))
+    in_range = pc.and_(pc.greater_equal(thousandths, first), pc.less_equal(thousandths, last))
+    within = pc.and_kleene(within, in_range).fill_null(fill_value=False)
     thousandths = pc.add(pc.if_else(within, thousandths, None), EPOCH_DAYS * DAY_MS)
     styles = pc.if_else(_is_whole_second(thousandths), STYLE[style], STYLE[f"{style}.000"])
-    is_number = pc.if_else(column.is_valid(), within, None)
-    if pc.all(is_number).as_py() is not False:
-        return _either(_days(thousandths), is_number, column, styles)
-    return _either(_days(thousandths), is_number, cells(column), styles)
+    return _either(column, _days(thousandths), within, lambda: cells(column), styles)
 
 
 def _thousandths(column: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Whether each value is whole milliseconds, as Excel shows and keeps them, and how many."""
+    """Whether each value is whole milliseconds, as Excel keeps them, and how many, if 64 bits hold that."""
     units = column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64()).cast(pa.int64())
     per_second = PER_SECOND[column.type.unit]
     if per_second <= 1000:

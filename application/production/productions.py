@@ -125,6 +125,18 @@ class Productions:
                 return Progress("ready" if tape.done else "making", tape.size, tape.rows)
             return self._failed.get(key)
 
+    def hold(self, key: str, claim: Claim) -> None:
+        """Let the production of that key go on after its last reader as the claim says; nothing if none runs.
+
+        Raises Busy where too many would.
+        """
+        with self._lock:
+            tape = self._tapes.get(key)
+            running = self._running.get(tape) if tape else None
+            if running and not running.claim.hold_seconds:
+                self._check_held(claim)
+                running.hold(claim)
+
     def has(self, key: str) -> bool:
         """True where the result of that key is made or kept."""
         with self._lock:
@@ -249,17 +261,21 @@ class Productions:
             self._running.pop(production.tape, None)
 
     def _check_claim(self, claim: Claim, job: Job) -> None:
-        """Raise Busy for one that has no slot at once, and for one too many that would outlive its readers.
-
-        What waits in the queue counts with what runs. What need not wait counts only once it is left alone.
-        """
+        """Raise Busy for one that has no slot at once, or is one too many that would outlive its readers."""
         running = self._running.values()
         if not claim.queues and not self._slots.admission.would_admit(
             Work(job.owner, claim.client, job.memory), [other.work for other in running]
         ):
             raise Busy("No place for this download is free; try again later.")
-        if not claim.hold_seconds:
-            return
+        if claim.hold_seconds:
+            self._check_held(claim)
+
+    def _check_held(self, claim: Claim) -> None:
+        """Raise Busy for one too many that would outlive its readers.
+
+        What waits in the queue counts with what runs. What need not wait counts only once it is left alone.
+        """
+        running = self._running.values()
         held = [
             other.claim.client
             for other in running

@@ -22,16 +22,18 @@ ALL = {
 }
 FEATURES = {made for made in ALL if made[0] in ("geojson", "geojsonl")}
 TEXT = {made for made in ALL if made[0] in ("csv", "tsv", "json", "ndjson")} | FEATURES
+WORKBOOKS = {made for made in ALL if made[0] == "xlsx"}
 # What an upgrade of each may change the bytes of.
 WRITTEN_BY: dict[str, Made] = {
     "duckdb": ALL,
     "pyarrow": ALL,
-    "polars": TEXT,
+    "polars": TEXT | WORKBOOKS,
+    "orjson": TEXT | WORKBOOKS,
     "orjson": TEXT,
     "shapely": FEATURES,
     "pyproj": set(),
     "convertbng": set(),
-    "isal": {made for made in ALL if made[1] == "gzip"},
+    "isal": {made for made in ALL if made[1] == "gzip"} | WORKBOOKS,
     "zstandard": {made for made in ALL if made[1] == "zstd"},
     "download-lambda": set(),
     "fastapi": set(),

@@ -46,24 +46,24 @@ REQUESTS = [
     Asked("ready", 200, "/ready"),
     *(
         Asked(f"{extension}", 200, f"/sample.{extension}")
-        for extension in ("csv", "tsv", "json", "ndjson", "parquet", "arrow")
+        for extension in ("csv", "tsv", "json", "ndjson", "parquet", "arrow", "xlsx")
     ),
     *(
         Asked(f"{extension}, filtered", 200, f"/sample.{extension}?organisation-entity=org-1&quality=")
-        for extension in ("csv", "tsv", "json", "ndjson", "parquet", "arrow")
+        for extension in ("csv", "tsv", "json", "ndjson", "parquet", "arrow", "xlsx")
     ),
     *(
         Asked(f"{extension}, {coding}", 200, f"/sample.{extension}", {"accept-encoding": coding})
-        for extension in ("csv", "tsv", "json", "ndjson")
+        for extension in ("csv", "tsv", "json", "ndjson", "arrow")
         for coding in ("gzip", "zstd")
     ),
     *(
         Asked(f"{extension}, no row matches", 200, f"/sample.{extension}?organisation-entity=none")
-        for extension in ("csv", "tsv", "json", "ndjson", "parquet", "arrow")
+        for extension in ("csv", "tsv", "json", "ndjson", "parquet", "arrow", "xlsx")
     ),
     *(
         Asked(f"{extension} of no rows", 200, f"/empty.{extension}")
-        for extension in ("csv", "tsv", "json", "ndjson", "parquet", "arrow")
+        for extension in ("csv", "tsv", "json", "ndjson", "parquet", "arrow", "xlsx")
     ),
     Asked("csv of no rows, gzip", 200, "/empty.csv", {"accept-encoding": "gzip"}),
     Asked("parts", 200, "/dataset/parts.json"),

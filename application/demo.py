@@ -19,6 +19,7 @@ DAYS = [date(1968, 1, 1) + timedelta(days=day) for day in range(21_000)]
 
 # entity: longitude and latitude of its south-western corner
 ORGANISATIONS = {67: (-0.81, 51.81), 90: (-0.17, 51.52), 122: (-1.16, 53.49), 329: (-0.09, 51.45)}
+OWNER_NAMES = {67: "Buckinghamshire", 90: "Camden", 122: "Doncaster", 329: "Southwark"}
 QUALITIES = ("some", "authoritative", "", None, "none", "indicative", "usable", "trustworthy")
 NAMES = ("Church Street", "St Mary's", "Château Close", "Canal, North Side", '"The" Park', "", None)
 SPECIES = ("Quercus robur", "Fagus sylvatica", "Platanus × hispanica", "Acer, unknown", None)
@@ -155,8 +156,10 @@ def _table(columns: Columns, types: dict[str, pa.DataType] | None = None) -> pa.
 def _organisation() -> pa.Table:
     entities = sorted(range(1, 401), key=str)
     columns = _common("organisation", 1, entities)
+    # These the other datasets name.
+    names = [OWNER_NAMES.get(entity, name) for entity, name in zip(entities, columns["name"], strict=True)]
     websites = [f"https://www.example.org/organisation/{entity}?a=1&b=2" for entity in entities]
-    return _table(columns | {"entity": entities, "point": [None] * 400, "website": websites})
+    return _table(columns | {"entity": entities, "name": names, "point": [None] * 400, "website": websites})
 
 
 def _conservation_area() -> pa.Table:

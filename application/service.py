@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from application.datasets.catalogue import Catalogue
     from application.datasets.checks import PageChecks
     from application.datasets.listing import Listing
+    from application.datasets.profiles import Profiles
     from application.downloads.downloads import Downloads
     from application.downloads.estimates import Estimates
     from application.downloads.exports import Exports
+    from application.downloads.labels import Labels
     from application.downloads.offers import Offers
     from application.downloads.redirects import Redirects
     from application.downloads.status import Statuses
@@ -93,6 +95,8 @@ class Service:
     catalogue: Catalogue
     listing: Listing
     checks: PageChecks
+    profiles: Profiles
+    labels: Labels
     productions: Productions
     downloads: Downloads
     offers: Offers
@@ -143,6 +147,7 @@ class Service:
     def close(self) -> None:
         """Stop what runs and free what is held."""
         self.checks.close()
+        self.profiles.close()
         self.engine.give_up()
         self.productions.close()
         self.engine.close()
@@ -184,8 +189,10 @@ def open_service(
     from application.datasets.catalogue import Catalogue
     from application.datasets.checks import PageChecks
     from application.datasets.listing import Listing
+    from application.datasets.profiles import Profiles
     from application.downloads.downloads import Downloads
     from application.downloads.estimates import Estimates, Limits
+    from application.downloads.labels import Labels
     from application.downloads.offers import Offers
     from application.downloads.plan import Carriage
     from application.downloads.redirects import Redirects
@@ -253,6 +260,14 @@ def open_service(
     )
     exports = _exports(settings, storage, store, downloads)
     redirects = Redirects(storage, settings.native_redirect_seconds, exports)
+    labels = Labels(catalogue, engine)
+    profiles = Profiles(
+        storage,
+        own,
+        is_brief=settings.is_lambda,
+        is_busy=lambda: productions.running > 0,
+        journal=journal,
+    )
     most_bytes = settings.response_max_bytes or None
     limits = Limits(settings.whole_results or most_bytes is not None, most_bytes, exports is not None)
     estimates = Estimates(catalogue, downloads, engine, Probe(storage, database, journal), limits)
@@ -266,9 +281,11 @@ def open_service(
         catalogue,
         Listing(storage, catalogue, lanes, settings.catalogue_max_age),
         checks,
+        profiles,
+        labels,
         productions,
         downloads,
-        Offers(catalogue, downloads, estimates, lanes),
+        Offers(catalogue, downloads, estimates=estimates, labels=labels, profiles=profiles, lanes=lanes),
         estimates,
         Statuses(downloads, productions, estimates, exports),
         exports,

@@ -124,6 +124,12 @@ class Catalogue:
         sides = self._sidecars.listed(name, common, own)
         return merged(sides.common, sides.own)
 
+    def sidecar(self, name: str) -> object:
+        """All that the sidecar of a dataset says, as JSON has it; None where none is known."""
+        with self._lock:
+            entry = self._entries.get(name)
+        return entry.sides.whole if entry else None
+
     def describe(self, dataset: Dataset) -> Description:
         """What is told of a dataset; reads the footers that are not kept. Raises as ``get``."""
         with self._lock:

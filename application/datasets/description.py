@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from application.datasets.figures import UNKNOWN, Figures
 from application.datasets.geometry import Geometry, geometry_of
+from application.datasets.profile import Profile
 from application.formats.wkb import WkbType
 from application.models import Column, Dataset, Label
 from application.query.filters import DEFAULT_OPERATOR, OPERATOR_MARK
@@ -30,11 +31,15 @@ class ColumnDescription:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What is told of a dataset, beside the formats in which it can be had."""
+    """What is told of a dataset, beside the formats in which it can be had.
+
+    ``profile`` is None as long as its rows were not looked at.
+    """
 
     dataset: Dataset
     columns: tuple[ColumnDescription, ...]
     geometry: Geometry | None
+    profile: Profile | None = None
 
 
 def describe(dataset: Dataset, figures: Mapping[str, Figures]) -> Description:

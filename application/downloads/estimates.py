@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from application.datasets.statistics import Extent, Group
 from application.downloads.downloads import Downloads
 from application.downloads.estimate import Estimate, FormatEstimate, Way, estimated_size
 from application.downloads.plan import SMALL_BYTES, Plan, Request, find_format
+from application.downloads.within import within
 from application.engine.cancellation import Cancellation
 from application.engine.conform import output_schema
 from application.engine.probe import Probe, has_windows
@@ -159,7 +160,7 @@ class Estimates:
 
     def _count(self, dataset: Dataset, query: Query) -> int | None:
         parts = self._catalogue.matching(dataset, query)
-        with _within(COUNT_SECONDS) as cancellation, suppress(DownloadError):
+        with within(COUNT_SECONDS) as cancellation, suppress(DownloadError):
             return self._probe.count(dataset, query, cancellation, parts) if parts else 0
         return None
 
@@ -193,7 +194,7 @@ class Estimates:
 
     def _sample(self, plan: Plan, dataset: Dataset, rows: int | None, extent: Extent) -> _Sample | None:
         """Rows to encode: all where they are few, else some from here and there."""
-        with _within(SAMPLE_SECONDS) as cancellation, suppress(DownloadError):
+        with within(SAMPLE_SECONDS) as cancellation, suppress(DownloadError):
             # Which rows come first is much work, and nothing to the bytes of all.
             loose = plan.query if plan.query.limit is not None else replace(plan.query, order=())
             dataset, query = self._engine.settled(dataset, loose, cancellation, wkt=plan.format.wkt)
@@ -311,16 +312,3 @@ def _spread(groups: Sequence[Group]) -> Iterator[Group]:
     bits = max(len(windows) - 1, 0).bit_length()
     order = sorted(range(len(windows)), key=lambda place: int(f"{place:0{bits or 1}b}"[::-1], 2))
     return (windows[place] for place in order)
-
-
-@contextmanager
-def _within(seconds: float) -> Iterator[Cancellation]:
-    """A cancellation that is set after the seconds."""
-    cancellation = Cancellation()
-    timer = threading.Timer(seconds, cancellation.set)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield cancellation
-    finally:
-        timer.cancel()

@@ -19,6 +19,7 @@ from application.client.contract import (
 from application.datasets.description import ColumnDescription
 from application.datasets.geometry import Geometry
 from application.datasets.listing import Listed, Seen
+from application.datasets.profile import Profile, column_json
 from application.downloads.offers import Offer, OfferedFormat
 from application.models import Dataset
 
@@ -56,7 +57,8 @@ def offer_json(offered: Offer) -> dict[str, Any]:
             "key": words.key,
             "labels": {name: ":".join(asdict(label).values()) for name, label in words.labels.items()},
             "text": list(words.text),
-            "columns": [_column_json(column) for column in description.columns],
+            "columns": [_column_json(column, offered) for column in description.columns],
+            "profile": _profile_json(description.profile),
             "geometry": _geometry_json(description.geometry),
             "formats": [_format_json(dataset, item) for item in offered.formats],
             "links": {
@@ -97,16 +99,30 @@ def _listed_json(item: Listed) -> dict[str, Any]:
     )
 
 
-def _column_json(column: ColumnDescription) -> dict[str, Any]:
-    figures = column.figures
+def _column_json(column: ColumnDescription, offered: Offer) -> dict[str, Any]:
+    figures, profile = column.figures, offered.description.profile
+    looked = profile.columns.get(column.name) if profile else None
+    found = column_json(looked) if looked else {}
+    nulls = found.pop("nulls", None)
+    if figures.nulls is not None or (profile and profile.is_sample):
+        nulls = figures.nulls
+    names = offered.labels.get(column.name, {})
+    for frequent in found.get("top", ()):
+        if name := names.get(str(frequent["value"])):
+            frequent["label"] = name
     # Its name may be empty, and its least value 0, false or empty.
     described = {"type": column.kind, "description": column.description, "parameter": column.parameter}
-    bounds = {"nulls": figures.nulls, "min": figures.low, "max": figures.high}
+    bounds = {"nulls": nulls, "min": figures.low, "max": figures.high}
     return {
         "name": column.name,
         **_known(described),
         **{name: value for name, value in bounds.items() if value is not None},
+        **found,
     }
+
+
+def _profile_json(profile: Profile | None) -> dict[str, Any] | None:
+    return {"rows": profile.rows, "sample": profile.is_sample} if profile else None
 
 
 def _geometry_json(geometry: Geometry | None) -> dict[str, Any] | None:

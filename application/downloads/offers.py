@@ -1,15 +1,17 @@
 """A dataset as it is offered: its description, and the formats in which it can be had."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from application.datasets.catalogue import Catalogue
 from application.datasets.description import Description
+from application.datasets.profiles import Profiles
 from application.downloads.downloads import Downloads, read_lane
 from application.downloads.estimate import Estimate, FormatEstimate, Way
 from application.downloads.estimates import Estimates
+from application.downloads.labels import Labels, Names
 from application.downloads.plan import Plan, Request
 from application.errors import DownloadError
 from application.formats import FORMATS, Format
@@ -17,7 +19,7 @@ from application.models import Dataset
 from application.storage.lanes import Lanes, outcome
 
 # For which a description waits for the bytes of formats.
-SOON_SECONDS = 1.0
+SOON_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,51 +37,69 @@ class OfferedFormat:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A dataset's description, and the formats in which it can be had."""
+    """A dataset's description, and the formats in which it can be had.
+
+    ``labels`` are names of values, by column, and by value as text.
+    """
 
     description: Description
     formats: tuple[OfferedFormat, ...]
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Offers:
     """Puts together what is told of a dataset, with the bytes of formats where they are known soon."""
 
     def __init__(
-        self, catalogue: Catalogue, downloads: Downloads, estimates: Estimates, lanes: Lanes
+        self,
+        catalogue: Catalogue,
+        downloads: Downloads,
+        *,
+        estimates: Estimates,
+        labels: Labels,
+        profiles: Profiles,
+        lanes: Lanes,
     ) -> None:
         self._catalogue = catalogue
         self._downloads = downloads
         self._estimates = estimates
+        self._labels = labels
+        self._profiles = profiles
         self._lanes = lanes
 
     async def find(self, name: str) -> Offer:
         """The offer of the dataset of that name. Raises as ``Downloads.find``."""
         dataset = await self._downloads.find(name)
-        description = await self._lanes.run(read_lane(dataset), partial(self._catalogue.describe, dataset))
+        described = await self._lanes.run(read_lane(dataset), partial(self._described, dataset))
         estimate = None
         if not dataset.fault:
             # It goes on, for who asks again.
             with suppress(DownloadError, TimeoutError):
                 work = self._estimates.begin(Request(name, ""), dataset)
                 estimate = await outcome(work, SOON_SECONDS)
-        return self._offer(description, estimate)
+        return self._offer(*described, estimate)
 
     def of(self, name: str) -> Offer:
         """The same for a thread that may wait for storage."""
         dataset = self._catalogue.get(name)
-        description, estimate = self._catalogue.describe(dataset), None
+        described, estimate = self._described(dataset), None
         if not dataset.fault:
             with suppress(DownloadError):
                 estimate = self._estimates.now(Request(name, ""))
-        return self._offer(description, estimate)
+        return self._offer(*described, estimate)
 
-    def _offer(self, description: Description, estimate: Estimate | None) -> Offer:
+    def _described(self, dataset: Dataset) -> tuple[Description, dict[str, Names]]:
+        description = self._catalogue.describe(dataset)
+        profile = self._profiles.find(description, self._catalogue.sidecar(dataset.name))
+        return replace(description, profile=profile), self._labels.of(dataset)
+
+    def _offer(self, description: Description, labels: dict[str, Names], estimate: Estimate | None) -> Offer:
         rows = [row for row in FORMATS.values() if description.geometry or not row.geometry]
         if estimate:
             known = {item.format.extension: item for item in estimate.formats}
-            return Offer(description, tuple(_estimated(known[row.extension]) for row in rows))
+            return Offer(description, tuple(_estimated(known[row.extension]) for row in rows), labels)
         fit = self._downloads.fit
-        return Offer(description, tuple(_offered(row, description.dataset, fit) for row in rows))
+        return Offer(description, tuple(_offered(row, description.dataset, fit) for row in rows), labels)
 
 
 def _estimated(item: FormatEstimate) -> OfferedFormat:

@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from application.api.openapi.descriptions import SCHEMAS
+from application.datasets import profiles
 from application.formats import FORMATS
 from tests.support import tables
 from tests.support.serving import Served, eventually, serving_folder
@@ -89,7 +90,9 @@ def test_every_download_leads_to_its_description(server: Served) -> None:
     assert 'rel="collection"' in server.get("/datasets/sample").headers["link"]
 
 
-def test_words_are_told(tmp_path: Path) -> None:
+def test_words_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Other tests run beside this one.
+    monkeypatch.setattr(profiles, "LEAST_PRIORITY", 0)
     tables.write(tables.sample(), tmp_path / "a.parquet")
     said = {
         **{"title": "Trees", "description": "All.\nOf them.", "licence": "OGL", "attribution": "© us"},
@@ -111,6 +114,8 @@ def test_words_are_told(tmp_path: Path) -> None:
             *(None, "what it is called", None, None)
         ]
         # What was told may be published as it is.
+        assert eventually(lambda: "profile" in server.get("/datasets/a").json())
+        told = server.get("/datasets/a").json()
         (tmp_path / "a.json").write_text(json.dumps(told))
         assert server.get("/datasets/a").json() == told
 

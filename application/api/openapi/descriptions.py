@@ -22,9 +22,23 @@ GEOMETRY = _object(
     {"column": {"type": "string"}},
     {"crs": TEXT, "bbox": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}},
 )
+FREQUENT = _object({"value": VALUE, "count": COUNT}, {"label": TEXT})
+HISTOGRAM = _object(
+    {"from": VALUE, "to": VALUE, "counts": {"type": "array", "items": COUNT, "maxItems": 20}}, {}
+)
 COLUMN = _object(
     {"name": {"type": "string"}, "type": TEXT},
-    {"description": TEXT, "parameter": TEXT, "nulls": COUNT, "min": VALUE, "max": VALUE},
+    {
+        "description": TEXT,
+        "parameter": TEXT,
+        "nulls": COUNT,
+        "min": VALUE,
+        "max": VALUE,
+        "blanks": COUNT,
+        "distinct": COUNT,
+        "top": {"type": "array", "items": FREQUENT, "maxItems": 10},
+        "histogram": HISTOGRAM,
+    },
 )
 FORMAT = _object(
     {"extension": TEXT, "media_type": TEXT, "use": TEXT, "url": TEXT},
@@ -66,6 +80,7 @@ DESCRIPTION = _object(
         "labels": {"type": "object", "additionalProperties": TEXT},
         "text": {"type": "array", "items": {"type": "string"}},
         "columns": {"type": "array", "items": COLUMN},
+        "profile": _object({"rows": COUNT, "sample": {"type": "boolean"}}, {}),
         "geometry": GEOMETRY,
     },
 )

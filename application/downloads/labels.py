@@ -1,0 +1,84 @@
+"""Names of values: `organisation-entity` 90 is "Camden" where another dataset says so. Addresses keep 90."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import closing
+
+import pyarrow as pa
+
+from application.datasets.catalogue import Catalogue
+from application.downloads.within import within
+from application.engine.scan import Engine
+from application.errors import DownloadError
+from application.formats.columns import normalise
+from application.formats.scalars import NoText
+from application.models import Dataset, Label, Query
+from application.telemetry import logger
+
+# Of more rows nobody keeps the names.
+MOST_ROWS = 100_000
+MOST_KEPT = 16
+SECONDS = 3.0
+NONE: Mapping[str, str] = {}
+Names = Mapping[str, str]
+
+
+class Labels:
+    """Knows the names that other datasets have for values, by version; for threads that may wait."""
+
+    def __init__(self, catalogue: Catalogue, engine: Engine) -> None:
+        self._catalogue = catalogue
+        self._engine = engine
+        self._known: OrderedDict[tuple[str, Label], Names] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, dataset: Dataset) -> dict[str, Names]:
+        """For each column whose values have names these names, by value as text; raises nothing."""
+        found = {column: self.names(label) for column, label in dataset.words.labels.items()}
+        return {column: names for column, names in found.items() if names}
+
+    def names(self, label: Label) -> Names:
+        """The names that a label leads to, by value as text; none where they cannot be had."""
+        try:
+            dataset = self._catalogue.get(label.dataset)
+        except DownloadError as error:
+            logger.debug("The labels of %r cannot be had: %s", label.dataset, error)
+            return NONE
+        key = (dataset.e_tag, label)
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        try:
+            found = self._read(dataset, label)
+        except (DownloadError, pa.ArrowException, NoText) as error:
+            logger.warning("The labels of dataset %r cannot be read: %s", dataset.name, error)
+            found = NONE
+        with self._lock:
+            self._known[key] = found
+            while len(self._known) > MOST_KEPT:
+                self._known.popitem(last=False)
+        return found
+
+    def _read(self, dataset: Dataset, label: Label) -> Names:
+        columns = {column.name: column for column in dataset.columns}
+        if label.key not in columns or label.name not in columns or dataset.rows > MOST_ROWS:
+            logger.warning(
+                "Dataset %r has no columns %r and %r to take labels from, or more than %d rows",
+                *(dataset.name, label.key, label.name, MOST_ROWS),
+            )
+            return NONE
+        query = Query((columns[label.key], columns[label.name]))
+        names: dict[str, str] = {}
+        with (
+            within(SECONDS) as cancellation,
+            closing(self._engine.batches(dataset, query, cancellation)) as batches,
+        ):
+            for batch in batches:
+                keys, values = (normalise(column).to_pylist() for column in batch.columns)
+                for key, value in zip(keys, values, strict=True):
+                    # Of several rows of a key the first that has a name.
+                    if key is not None and value not in (None, ""):
+                        names.setdefault(str(key), str(value))
+        return names

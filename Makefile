@@ -17,7 +17,7 @@ LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve check check-deployment format test rolling faults soak lambda lock clean
+.PHONY: help demo serve check check-deployment format test rolling faults soak browser lambda lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,9 @@ faults: $(DEV) ## break storage, files, clients, encoders and processes on purpo
 
 soak: $(DEV) ## five minutes of random faults, then it must be where it began; SOAK_SECONDS=60 for less
 	SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -m soak tests/faults $(ARGS)
+
+browser: $(DEV) ## the pages in Chromium: journeys, accessibility, what they give to paste
+	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 lambda: $(DEV) ## the service behind the real Lambda Web Adapter, which cargo builds once
 	LAMBDA_ADAPTER=$$(scripts/lambda-adapter.sh) && export LAMBDA_ADAPTER && \

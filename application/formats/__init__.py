@@ -84,6 +84,8 @@ FORMATS: dict[str, Format] = {
             wkt=True,
             crs=WGS84,
             keyed=True,
+            independent=True,
+            joiner=b",\n",
         ),
         Format(
             extension="geojsonl",
@@ -100,6 +102,7 @@ FORMATS: dict[str, Format] = {
             wkt=True,
             crs=WGS84,
             keyed=True,
+            independent=True,
         ),
         Format(
             extension="parquet",

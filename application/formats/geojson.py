@@ -49,18 +49,14 @@ class GeojsonLinesEncoder:
 
 
 class GeojsonEncoder(GeojsonLinesEncoder):
-    """Writes one FeatureCollection, a Feature a line."""
+    """Writes one FeatureCollection, a Feature a line; what joins batches is in the format's row."""
 
     def start(self, schema: pa.Schema) -> Chunk:
-        self._lead = b"\n"
         super().start(schema)
-        return b'{"type":"FeatureCollection","features":['
+        return b'{"type":"FeatureCollection","features":[\n'
 
     def encode(self, batch: pa.RecordBatch) -> Chunk:
-        if not batch.num_rows:
-            return b""
-        lead, self._lead = self._lead, b",\n"
-        return lead + self._features(batch, ",\n")[:-2]
+        return self._features(batch, ",\n")[:-2]
 
     def finish(self) -> Chunk:
         return b"\n]}\n"

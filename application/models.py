@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+# Of a field that follows from others, so that no identity tells it.
+UNTOLD = {"told": False}
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectMeta:
     """One stored object: key relative to the storage's root, bytes, when, and its identity.
@@ -218,6 +222,27 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Area:
+    """Rows by where they are; a pure value.
+
+    ``relation`` is what the geometry of a row has to do with the place that ``text`` says: meet a box,
+    meet or be within a place, or be near a position. ``crs`` is the box's reference system, empty for WGS 84.
+    A plan puts in the geometry column, and the ``version`` of another dataset in which the place is. Where
+    there is a column of bounding boxes, ``covering`` with its ``corners``, rows whose box misses ``bounds``
+    need not be looked at.
+    """
+
+    relation: Literal["bbox", "intersects", "within", "near"]
+    text: str
+    crs: str = ""
+    version: str = ""
+    column: Column | None = None
+    covering: Column | None = field(default=None, metadata=UNTOLD)
+    corners: tuple[str, ...] = field(default=(), metadata=UNTOLD)
+    bounds: tuple[float, ...] = field(default=(), metadata=UNTOLD)
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """How delimited text is written."""
 
@@ -260,6 +285,7 @@ class Query:
 
     columns: tuple[Column, ...]
     filters: tuple[Filter, ...] = ()
+    areas: tuple[Area, ...] = ()
     period: Period | None = None
     order: tuple[Order, ...] = ()
     limit: int | None = None
@@ -299,7 +325,7 @@ class Query:
 
     def has_all_columns(self, dataset: Dataset) -> bool:
         """True when nothing but rows may be left out: what describes the file's columns is still true."""
-        return replace(self, filters=()).is_whole(dataset)
+        return replace(self, filters=(), areas=()).is_whole(dataset)
 
     @property
     def is_by_row(self) -> bool:
@@ -310,7 +336,8 @@ class Query:
     def columns_looked_at(self) -> tuple[Column, ...]:
         """The columns that choose rows, or put them in an order."""
         asked = (*self.filters, *((self.period,) if self.period else ()), *self.order)
-        return tuple(item.column for item in asked)
+        places = (column for area in self.areas for column in (area.column, area.covering) if column)
+        return (*(item.column for item in asked), *places)
 
     @property
     def columns_read(self) -> tuple[Column, ...]:
@@ -326,7 +353,8 @@ def _told(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_told(item) for item in value]
     if is_dataclass(value):
-        return {item.name: _told(getattr(value, item.name)) for item in fields(value)}
+        kept = [item.name for item in fields(value) if item.metadata.get("told", True)]
+        return {name: _told(getattr(value, name)) for name in kept}
     if value is None or isinstance(value, str | int | float):
         return value
     raise TypeError(f"a query's identity cannot tell a value of type {type(value).__name__}")

@@ -13,6 +13,7 @@ from application.datasets.catalogue import Catalogue
 from application.datasets.checks import PageChecks
 from application.datasets.looks import Looks
 from application.downloads.answer import Answer, Kind
+from application.downloads.areas import NOWHERE, Located, Locations, Reference, Row, invalid, references
 from application.downloads.content import Content
 from application.downloads.job import DownloadJob
 from application.downloads.plan import Carriage, Plan, Request, make_plan
@@ -26,6 +27,7 @@ from application.errors import (
     AnswerTooLarge,
     Busy,
     DatasetChanged,
+    DatasetNotFound,
     ExportPending,
     NotMadeYet,
     ResultTooLarge,
@@ -85,6 +87,7 @@ class Downloads:
         self._carriage = carriage
         self._whole = Whole(whole_seconds, productions.most_kept)
         self._now = now
+        self._locations = Locations(engine)
 
     def plan(self, request: Request, *, fresh: bool = False) -> Plan:
         """Fit a request to its dataset; reads metadata only. For a thread that may wait for storage.
@@ -95,7 +98,11 @@ class Downloads:
         chosen = request.format
         with span("plan", download_dataset=request.name, download_format=request.extension):
             dataset = self._catalogue.get(request.name, fresh=fresh)
-            return self.fit(request, dataset, chosen)
+            rows = {
+                reference: self._row(parameter, reference)
+                for reference, parameter in references(request.parameters).items()
+            }
+            return self.fit(request, dataset, chosen, Located(rows, self._locations))
 
     async def planned(self, request: Request, *, fresh: bool = False) -> Plan:
         """As ``plan``, in a task, which shares its look at the dataset with all who ask for it.
@@ -105,12 +112,38 @@ class Downloads:
         chosen = request.format
         with span("plan", download_dataset=request.name, download_format=request.extension):
             dataset = await self.find(request.name, fresh=fresh)
-            return await asyncio.to_thread(self.fit, request, dataset, chosen)
+            located = await self._located(request)
+            return await asyncio.to_thread(self.fit, request, dataset, chosen, located)
 
-    def fit(self, request: Request, dataset: Dataset, chosen: Format) -> Plan:
+    def fit(self, request: Request, dataset: Dataset, chosen: Format, located: Located = NOWHERE) -> Plan:
         """Fit a request to a dataset and a format that were found; raises as ``plan``."""
         self._checks.begin(dataset)
-        return make_plan(request, dataset, chosen, self._now(), self._carriage)
+        return make_plan(request, dataset, chosen, self._now(), self._carriage, located=located)
+
+    async def _located(self, request: Request) -> Located:
+        """The rows of other datasets that a request's areas name; raises as ``planned``."""
+        rows = {}
+        for reference, parameter in references(request.parameters).items():
+            try:
+                dataset = await self.find(reference[0])
+            except DatasetNotFound as error:
+                raise invalid(parameter, error) from error
+            look = partial(self._row, parameter, reference, dataset)
+            try:
+                rows[reference] = await outcome(
+                    self._lanes.begin(read_lane(dataset), look), self._plan_seconds
+                )
+            except TimeoutError:
+                raise StorageStalled("Finding the area takes too long; try again.") from None
+        return Located(rows, self._locations)
+
+    def _row(self, parameter: str, reference: Reference, dataset: Dataset | None = None) -> Row:
+        """The row that an area names; reads its dataset, and finds it where it is not given."""
+        name, text = reference
+        try:
+            return self._locations.row(dataset or self._catalogue.get(name), text, self._now().date())
+        except (DatasetNotFound, ValueError) as error:
+            raise invalid(parameter, error) from error
 
     async def find(self, name: str, *, fresh: bool = False) -> Dataset:
         """The dataset of that name, in a task, which shares its look with all who ask for it.

@@ -70,7 +70,7 @@ class DownloadJob:
         """Bytes of rows that it reads at most, as far as the footers tell."""
         dataset, query = self.plan.dataset, self.plan.query
         rows = self.catalogue.rows_at_most(dataset, query)
-        if query.limit is not None and not (query.filters or query.period or query.order):
+        if query.limit is not None and not (query.filters or query.areas or query.period or query.order):
             rows = min(rows, query.offset + query.limit)
         extents, columns = dataset.extents, query.columns_read
         share = extents.vector_bytes(columns) / max(1, extents.vector_bytes(dataset.columns))
@@ -78,8 +78,9 @@ class DownloadJob:
         return rows * max(int(share * dataset.row_bytes), LEAF_BYTES * extents.leaf_count(columns))
 
     def effort(self) -> float:
-        """The process's CPU seconds while rows are put in order, which gives none before it has seen all."""
-        return time.process_time() if self.plan.query.order else 0.0
+        """The process's CPU seconds while rows are put in order, or looked for: long without any bytes."""
+        query = self.plan.query
+        return time.process_time() if query.order or query.areas else 0.0
 
     def run(self, tape: Tape) -> None:
         """Write the whole result, or raise; the version of the data is compared before and after."""
@@ -98,7 +99,7 @@ class DownloadJob:
             )
             chunks = _Chunks(encoder.start(output_schema(dataset, query)), plan.format.joiner)
             parts = self.catalogue.matching(dataset, query)
-            rows = self.engine.batches(dataset, query, self.cancellation, parts)
+            rows = self.engine.batches(dataset, query, self.cancellation, parts, plan.tests)
             with ExitStack() as stages:
                 for data in self._staged(stages, _counted(rows, tape), encoder, chunks, compressor):
                     tape.write(data)

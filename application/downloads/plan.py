@@ -1,12 +1,13 @@
 """What a client asks for, fitted to its dataset: a frozen plan with its ETag; nothing has run."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from application import engine
 from application.about import WORDS, About
+from application.downloads.areas import NOWHERE, Located, with_areas
 from application.downloads.conditions import Validators, make_e_tag
 from application.downloads.shapes import crs_accuracy, makers_of, shape_of, with_geometry
 from application.engine.conform import can_be_read_again
@@ -19,6 +20,9 @@ from application.models import Column, Dataset, Query
 from application.query.operators import MOST_COMPARED
 from application.query.parameters import parse
 from application.query.sql import PLACES, is_ordered
+
+if TYPE_CHECKING:
+    from application.geometry.areas import AreaTest
 
 # A result that may be small is made before its headers go out, up to this many bytes or seconds.
 SMALL_BYTES = 4 << 20
@@ -59,7 +63,7 @@ class Plan:
     ``missing`` are the chosen fields that the dataset lacks, to be told to the client; ``filename`` is
     what browsers save it under. ``filler`` is what a result without any bytes is made of instead.
     ``fresh_seconds`` are how long the same request means the same query, None where the time of day is
-    nothing to it.
+    nothing to it. ``tests`` are those of the query's areas.
     """
 
     dataset: Dataset
@@ -72,6 +76,7 @@ class Plan:
     filler: bytes = b""
     carriage: Carriage = Carriage()
     fresh_seconds: int | None = None
+    tests: "tuple[AreaTest, ...]" = field(default=(), compare=False, repr=False)
 
     @property
     def validators(self) -> Validators:
@@ -129,16 +134,22 @@ class Plan:
 
 
 def make_plan(
-    request: Request, dataset: Dataset, chosen: Format, now: datetime, carriage: Carriage = Carriage()
+    request: Request,
+    dataset: Dataset,
+    chosen: Format,
+    now: datetime,
+    carriage: Carriage = Carriage(),
+    *,
+    located: Located = NOWHERE,
 ) -> Plan:
-    """Fit a request to its dataset at a moment in UTC.
+    """Fit a request to its dataset at a moment in UTC; ``located`` are the rows that its areas name.
 
     Raises QueryInvalid, ColumnUnsupported, DatasetInvalid, and ResultTooLarge for what no file holds.
     """
     if dataset.fault and (request.parameters or not chosen.native):
         raise DatasetInvalid(dataset.fault)
     parsed = parse(request.parameters, dataset.columns, chosen.dialect, shape_of(dataset, chosen))
-    query = resolve(parsed.query, now)
+    query, tests = with_areas(dataset, resolve(parsed.query, now), located)
     if chosen.geometry:
         query = with_geometry(dataset, query, chosen)
     if not is_native(dataset, query, chosen):
@@ -157,7 +168,8 @@ def make_plan(
         _filename(parsed.filename or dataset.name, chosen),
         filler,
         carriage,
-        _seconds_left(now) if query.period else None,
+        _seconds_left(now) if query.period or located.by_day else None,
+        tests,
     )
 
 

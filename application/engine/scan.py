@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -20,10 +21,14 @@ from application.engine.relation import Run, relation, relation_of_all, runs_of,
 from application.engine.side_by_side import Room, side_by_side
 from application.engine.units import Units
 from application.engine.windows import VECTOR_ROWS, bands, is_cut, is_numbered, vectors_at_once, windows
+from application.engine.within import read_for, tested
 from application.errors import ColumnUnsupported, DatasetInvalid, EngineFailed, ProductionCancelled
 from application.models import Column, Dataset, ObjectMeta, Part, Query, Traits
 from application.query.sql import is_ordered, to_sql
 from application.storage.base import Storage
+
+if TYPE_CHECKING:
+    from application.geometry.areas import AreaTest
 
 BATCH_BYTES = 4 << 20
 # Of a window, which costs a query for each thousand columns.
@@ -101,16 +106,23 @@ class Engine:
         query: Query,
         cancellation: Cancellation,
         parts: Sequence[Part] | None = None,
+        tests: "Sequence[AreaTest]" = (),
     ) -> Generator[pa.RecordBatch]:
         """The rows of a query, in the file's order and its own Arrow schema, each batch bounded by bytes.
 
-        Only ``parts`` are read where they are given: the others have no row of the query. What the engine
+        Only ``parts`` are read where they are given: the others have no row of the query. ``tests`` are
+        those of the query's areas. What the engine
         turns out not to read is read by another reader, from the row that was next. Close the generator to
         free its cursors. Raises ProductionCancelled, EngineFailed, StorageUnavailable, DatasetInvalid,
         ColumnUnsupported or Busy.
         """
         if parts is not None:
             dataset = replace(dataset, parts=tuple(parts))
+        if len(tests) != len(query.areas):
+            raise EngineFailed("The areas of a query came without their tests.")
+        if tests:
+            yield from self._within(dataset, query, cancellation, tests)
+            return
         if query.order or (query.limit is None and not query.offset):
             yield from self._counted(dataset, query, cancellation)
             return
@@ -119,6 +131,16 @@ class Engine:
         ahead = replace(query, limit=most, offset=0)
         with closing(self._counted(dataset, ahead, cancellation)) as batches:
             yield from sliced(batches, query.offset, query.limit)
+
+    def _within(
+        self, dataset: Dataset, query: Query, cancellation: Cancellation, tests: "Sequence[AreaTest]"
+    ) -> Generator[pa.RecordBatch]:
+        """The rows that pass the tests of the areas, which what is counted of them comes after."""
+        columns, places = read_for(query)
+        read = replace(query, columns=columns, limit=None, offset=0)
+        schema = output_schema(dataset, query)
+        with closing(self._counted(dataset, read, cancellation)) as batches:
+            yield from sliced(tested(batches, tests, places, schema), query.offset, query.limit)
 
     def _counted(
         self, dataset: Dataset, query: Query, cancellation: Cancellation

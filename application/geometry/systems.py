@@ -122,6 +122,23 @@ def change(source: str, target: str) -> Change:
 
 
 @cache
+def change_anywhere(source: str, target: str) -> Change:
+    """As ``change``, but for places beyond OSTN15 as well, where metres are as exact as it gets."""
+    exact = change(source, target)
+    if NATIONAL_GRID not in (source, target) or source == target:
+        return exact
+    beyond = _by_proj(source, target)
+
+    def move(x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:
+        found_x, found_y = (np.array(numbers) for numbers in exact.points(x, y))
+        left = ~(np.isfinite(found_x) & np.isfinite(found_y))
+        found_x[left], found_y[left] = beyond.points(x[left], y[left])
+        return found_x, found_y
+
+    return Change(exact.operation, exact.accuracy, move)
+
+
+@cache
 def _system(name: str) -> Any:
     from pyproj import CRS
     from pyproj.exceptions import CRSError

@@ -190,6 +190,9 @@ class Result:
         for item in query.filters:
             rest = tuple(other for other in query.filters if other is not item)
             chip(told(item, self.labels), filters=rest)
+        for area in query.areas:
+            others = tuple(other for other in query.areas if other is not area)
+            chip(f"{area.relation} {area.text[:LONGEST_BOUND]}", areas=others)
         if query.period:
             chip(PERIOD_WORDS[query.period.only], period=None)
         if query.columns != self.dataset.columns:

@@ -6,6 +6,7 @@ from typing import Any
 
 from application.errors import ParameterProblem, QueryInvalid
 from application.models import Column, Dialect, Query, Shape
+from application.query.area import LATITUDE, LONGITUDE, bbox, bbox_crs, near, place
 from application.query.dialect import DELIMITERS, LINE_ENDS, PRESETS, delimiter, line_end, preset, truth
 from application.query.fields import chosen, left, missing
 from application.query.filename import LONGEST_NAME, NAME, filename
@@ -107,6 +108,36 @@ PARAMETERS: dict[str, Parameter] = {
             {"shape": system},
             # More are taken than a document could name.
             schema=constant({"type": "string", "enum": list(SYSTEMS)}),
+        ),
+        Parameter(
+            "bbox",
+            "rows whose geometry meets this box: minx,miny,maxx,maxy",
+            {"areas": bbox},
+            schema=constant({"type": "string", "enum": ["-0.2,51.4,0.1,51.6", "-180,-90,180,90"]}),
+        ),
+        Parameter(
+            "bbox-crs",
+            "the reference system of the box, such as EPSG:27700",
+            {"areas": bbox_crs},
+            schema=constant({"type": "string", "enum": list(SYSTEMS)}),
+        ),
+        Parameter(
+            "intersects",
+            "rows whose geometry meets this place: WKT, lon,lat, or DATASET:REFERENCE",
+            {"areas": place("intersects")},
+            schema=constant({"type": "string", "pattern": f"^{LONGITUDE},{LATITUDE}$"}),
+        ),
+        Parameter(
+            "within",
+            "rows whose geometry is within this place: WKT, lon,lat, or DATASET:REFERENCE",
+            {"areas": place("within")},
+            schema=constant({"type": "string", "pattern": f"^{LONGITUDE},{LATITUDE}$"}),
+        ),
+        Parameter(
+            "near",
+            "rows whose geometry is as near as this: lon,lat,metres",
+            {"areas": near},
+            schema=constant({"type": "string", "pattern": f"^{LONGITUDE},{LATITUDE},[0-9]{{1,5}}$"}),
         ),
         Parameter(
             "preset",

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from application.errors import QueryInvalid
-from application.models import Column, Dialect, Filter, Order, Period, Query
+from application.models import Area, Column, Dialect, Filter, Order, Period, Query
 from application.query.fields import chosen, left
 from application.query.filters import DEFAULT_OPERATOR, OPERATOR_MARK, meant
 from application.query.names import ColumnNames
@@ -96,6 +96,11 @@ def _columns(value: tuple[Column, ...], columns: Sequence[Column], _: object) ->
     raise ValueError("no parameter chooses these columns")
 
 
+def _areas(value: tuple[Area, ...], *_: object) -> list[tuple[str, str]]:
+    pairs = [(area.relation, area.text) for area in value]
+    return [*pairs, *(("bbox-crs", area.crs) for area in value if area.crs)]
+
+
 def _period(value: Period, *_: object) -> list[tuple[str, str]]:
     return [("period", value.only)]
 
@@ -125,6 +130,7 @@ def _decides(name: str, part: str) -> bool:
 # By the field of a query.
 SPELLINGS: dict[str, Callable[[Any, Sequence[Column], Dialect | None], list[tuple[str, str]]]] = {
     "filters": _filters,
+    "areas": _areas,
     "period": _period,
     "columns": _columns,
     "order": _order,

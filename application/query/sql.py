@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from application.models import Column, Query
+from application.models import Area, Column, Query
 from application.query.operators import OPERATORS, loses_order
 from application.query.period import condition
 from application.query.values import value_type
@@ -60,10 +60,23 @@ def _where(query: Query, window: Window | None, values: list[str]) -> str:
     if query.period:
         ends = query.period.column
         clauses.append(condition(query.period, quote(ends.engine_name), _binder(ends, values)))
+    clauses += [clause for area in query.areas if (clause := _sieve(area, values))]
     if window:
         part, start, end = (_bind(str(number), "BIGINT", values) for number in window)
         clauses += [f"{PLACES[0]} = {part}", f"{PLACES[1]} >= {start}", f"{PLACES[1]} < {end}"]
     return f" WHERE {' AND '.join(f'({clause})' for clause in clauses)}" if clauses else ""
+
+
+def _sieve(area: Area, values: list[str]) -> str:
+    """What is true of every row in an area, by its bounding box; row groups are skipped by their own."""
+    if area.covering is None:
+        return ""
+    column = quote(area.covering.engine_name)
+    bounds = (area.bounds[2], area.bounds[3], area.bounds[0], area.bounds[1])
+    return " AND ".join(
+        f"{column}.{quote(corner)} {sign} {_bind(repr(bound), 'DOUBLE', values)}"
+        for corner, sign, bound in zip(area.corners, ("<=", "<=", ">=", ">="), bounds, strict=True)
+    )
 
 
 def is_ordered(query: Query) -> bool:

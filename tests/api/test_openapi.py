@@ -169,7 +169,9 @@ def test_a_filter_has_the_type_of_its_column(name: str, schema: Document, typed:
 def test_columns_are_named_where_columns_are_chosen(typed: Document) -> None:
     offered = parameters(typed, "/typed.json")
     assert offered["field"]["schema"]["items"]["enum"] == TYPED.column_names
-    assert offered["exclude_field"]["schema"]["maxItems"] == TYPED.num_columns - 1
+    excluded = Draft202012Validator(offered["exclude_field"]["schema"])
+    assert excluded.is_valid(TYPED.column_names[1:] * 2)
+    assert not excluded.is_valid(TYPED.column_names[::-1])
     sortable = [name for name in TYPED.column_names if name != "tags"]
     assert offered["sort"]["schema"]["items"]["enum"] == [*sortable, *(f"-{name}" for name in sortable)]
 
@@ -446,8 +448,8 @@ def test_what_the_schema_of_a_parameter_describes_is_taken(name: str, data: st.D
     columns = [column(pa.int64()), column(pa.string(), "end-date")]
     schema = PARAMETERS[name].schema(columns)
     if schema["type"] == "array":
-        most = schema.get("maxItems", 4)
-        items = data.draw(st.lists(described(schema["items"]), max_size=most, unique="uniqueItems" in schema))
+        lists = st.lists(described(schema["items"]), max_size=4)
+        items = data.draw(lists.filter(Draft202012Validator(schema).is_valid))
     else:
         items = [data.draw(described(schema))]
     Draft202012Validator(schema).validate(items if schema["type"] == "array" else items[0])

@@ -1,6 +1,5 @@
-"""The pages and documents of the API, as a browser and a client made of the documents use them."""
+"""The pages of the API, as a browser uses them."""
 
-import os
 import re
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zipfile import ZipFile
 
-import pyarrow as pa
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -28,15 +26,6 @@ PAGES = ("/docs", "/redoc")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("pages")
     tables.write(tables.sample(), root / "sample.parquet")
-    typed = pa.table(
-        {
-            "entity": pa.array([1, 2], pa.int32()),
-            "end-date": pa.array([1, None], pa.date32()),
-            "at": pa.array([1, 2], pa.timestamp("us", "UTC")),
-            "quality": ["some", ""],
-        }
-    )
-    tables.write(typed, root / "typed.parquet")
     with serving_folder(root, environment="development") as found:
         yield found
 
@@ -153,24 +142,3 @@ def test_the_api_can_be_read_offline(served: Served) -> None:
         expect(page.locator("body")).to_contain_text("exclude_field")
         assert elsewhere(served, asked) == []
         assert complaints == []
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    ("path", "options"),
-    [("openapi.json", ()), ("datasets/typed/openapi.json", ("--include-path-regex", "csv|manifest"))],
-)
-def test_requests_of_every_kind_are_answered_as_the_document_says(
-    path: str, options: tuple[str, ...], served: Served, tmp_path: Path
-) -> None:
-    command, configuration = (
-        Path(sys.executable).with_name("schemathesis"),
-        ROOT / "tests/support/schemathesis.toml",
-    )
-    asked = ["run", f"{served.url}/{path}", "--max-examples", "5", "--no-color", *options]
-    run = [command, "--config-file", configuration, *asked]
-    told = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(run, env=told, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-    assert "No tests were run" not in done.stdout

@@ -202,7 +202,12 @@ class Downloads:
         return memory
 
     def _job(self, plan: Plan) -> DownloadJob:
-        return DownloadJob(plan, self._engine, self._catalogue, self.memory_for(plan), self._threads)
+        memory = self.memory_for(plan)
+        # Encoding takes more than a read: a second one pays where there are cores to spare for both.
+        cursors = max(1, self._threads // 2)
+        while memory + (ahead := self._engine.ahead_bytes(plan.dataset, plan.query, cursors)) > self._memory:
+            cursors -= 1
+        return DownloadJob(plan, self._engine, self._catalogue, memory + ahead, self._threads, cursors)
 
     @property
     def most_kept(self) -> int:

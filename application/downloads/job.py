@@ -52,13 +52,17 @@ class _Chunks:
 
 @dataclass(slots=True)
 class DownloadJob:
-    """One production: the rows of a plan through its encoder onto a tape, by so many threads where it can."""
+    """One production: the rows of a plan through its encoder onto a tape, by so many threads where it can.
+
+    ``memory`` is what it may need with so many ``cursors``.
+    """
 
     plan: Plan
     engine: Engine
     catalogue: Catalogue
     memory: int
     threads: int = 1
+    cursors: int = 1
     cancellation: Cancellation = field(default_factory=Cancellation)
 
     @property
@@ -99,7 +103,9 @@ class DownloadJob:
             )
             chunks = _Chunks(encoder.start(output_schema(dataset, query)), plan.format.joiner)
             parts = self.catalogue.matching(dataset, query)
-            rows = self.engine.batches(dataset, query, self.cancellation, parts, plan.tests)
+            rows = self.engine.batches(
+                dataset, query, self.cancellation, parts, plan.tests, cursors=self.cursors
+            )
             with ExitStack() as stages:
                 for data in self._staged(stages, _counted(rows, tape), encoder, chunks, compressor):
                     tape.write(data)

@@ -1,43 +1,29 @@
 """Scans: the rows of a query, in the file's own Arrow schema, and how the engine sees its columns."""
 
-import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 
 from application.engine.cancellation import Cancellation
 from application.engine.columns import as_wkt, changed, describe, unread
-from application.engine.conform import Disagreement, bounded, conform, output_schema, sliced
+from application.engine.conform import Disagreement, output_schema, sliced
 from application.engine.database import FATAL, Database, Unexplained
-from application.engine.exact import ExactColumns
 from application.engine.faults import Faults
 from application.engine.journal import Entries, NoJournal
-from application.engine.relation import Run, relation, relation_of_all, runs_of, scan_of
-from application.engine.side_by_side import Room, side_by_side
+from application.engine.reads import Reads
+from application.engine.relation import scan_of
 from application.engine.units import Units
-from application.engine.windows import VECTOR_ROWS, bands, is_cut, is_numbered, vectors_at_once, windows
+from application.engine.windows import is_numbered
 from application.engine.within import read_for, tested
 from application.errors import ColumnUnsupported, DatasetInvalid, EngineFailed, ProductionCancelled
 from application.models import Column, Dataset, ObjectMeta, Part, Query, Traits
-from application.query.sql import is_ordered, to_sql
 from application.storage.base import Storage
 
 if TYPE_CHECKING:
     from application.geometry.areas import AreaTest
-
-BATCH_BYTES = 4 << 20
-# Of a window, which costs a query for each thousand columns.
-WINDOW_BYTES = 32 << 20
-# Many small parts: so many cursors wait for storage at the same time, each for a few parts after each other.
-CURSORS = 32
-MOST_RUN_PARTS = 8
-RUN_BYTES = 1 << 20
-AHEAD_BYTES = 64 << 20
 
 
 class Engine:
@@ -46,10 +32,10 @@ class Engine:
     def __init__(self, storage: Storage, database: Database, journal: Entries | None = None) -> None:
         self._storage = storage
         self.database = database
-        self._room = Room(AHEAD_BYTES)
         self._journal = journal or NoJournal()
         self._faults = Faults(storage, database)
         self._units = Units(storage, database)
+        self._reads = Reads(storage, database)
 
     @property
     def replacements(self) -> int:
@@ -107,43 +93,50 @@ class Engine:
         cancellation: Cancellation,
         parts: Sequence[Part] | None = None,
         tests: "Sequence[AreaTest]" = (),
+        *,
+        cursors: int = 1,
     ) -> Generator[pa.RecordBatch]:
         """The rows of a query, in the file's order and its own Arrow schema, each batch bounded by bytes.
 
         Only ``parts`` are read where they are given: the others have no row of the query. ``tests`` are
-        those of the query's areas. What the engine
-        turns out not to read is read by another reader, from the row that was next. Close the generator to
-        free its cursors. Raises ProductionCancelled, EngineFailed, StorageUnavailable, DatasetInvalid,
-        ColumnUnsupported or Busy.
+        those of the query's areas. Where each row comes out, large parts are read by so many ``cursors``.
+        What the engine turns out not to read is read by another reader, from the row that was next. Close
+        the generator to free its cursors. Raises ProductionCancelled, EngineFailed, StorageUnavailable,
+        DatasetInvalid, ColumnUnsupported or Busy.
         """
         if parts is not None:
             dataset = replace(dataset, parts=tuple(parts))
         if len(tests) != len(query.areas):
             raise EngineFailed("The areas of a query came without their tests.")
         if tests:
-            yield from self._within(dataset, query, cancellation, tests)
+            yield from self._within(dataset, query, cancellation, tests, cursors)
             return
         if query.order or (query.limit is None and not query.offset):
-            yield from self._counted(dataset, query, cancellation)
+            yield from self._counted(dataset, query, cancellation, cursors)
             return
         # Of rows in the file's order each part gives the first ones, and here is the end.
         most = None if query.limit is None else query.offset + query.limit
         ahead = replace(query, limit=most, offset=0)
-        with closing(self._counted(dataset, ahead, cancellation)) as batches:
+        with closing(self._counted(dataset, ahead, cancellation, cursors)) as batches:
             yield from sliced(batches, query.offset, query.limit)
 
     def _within(
-        self, dataset: Dataset, query: Query, cancellation: Cancellation, tests: "Sequence[AreaTest]"
+        self,
+        dataset: Dataset,
+        query: Query,
+        cancellation: Cancellation,
+        tests: "Sequence[AreaTest]",
+        cursors: int,
     ) -> Generator[pa.RecordBatch]:
         """The rows that pass the tests of the areas, which what is counted of them comes after."""
         columns, places = read_for(query)
         read = replace(query, columns=columns, limit=None, offset=0)
         schema = output_schema(dataset, query)
-        with closing(self._counted(dataset, read, cancellation)) as batches:
+        with closing(self._counted(dataset, read, cancellation, cursors)) as batches:
             yield from sliced(tested(batches, tests, places, schema), query.offset, query.limit)
 
     def _counted(
-        self, dataset: Dataset, query: Query, cancellation: Cancellation
+        self, dataset: Dataset, query: Query, cancellation: Cancellation, cursors: int
     ) -> Generator[pa.RecordBatch]:
         """The rows of a query, perhaps more than its limit; all that there are, where all are asked for."""
         count = 0
@@ -151,7 +144,7 @@ class Engine:
             others = self._faults.read_by_others(dataset)
             while True:
                 try:
-                    for batch in self._rest(dataset, query, cancellation, others, count):
+                    for batch in self._rest(dataset, query, cancellation, cursors, others=others, skip=count):
                         count += batch.num_rows
                         yield batch
                     break
@@ -182,6 +175,8 @@ class Engine:
         dataset: Dataset,
         query: Query,
         cancellation: Cancellation,
+        cursors: int,
+        *,
         others: frozenset[str],
         skip: int,
     ) -> Generator[pa.RecordBatch]:
@@ -194,79 +189,15 @@ class Engine:
         # What some cursor waits for must be stopped when the caller leaves, too.
         scans = Cancellation()
         with cancellation.attached(scans):
-            for batch in self._reads(dataset, query, dataset.parts, scans):
+            for batch in self._reads.rows(dataset, query, scans, cursors):
                 left = batch.slice(skip)
                 skip -= batch.num_rows - left.num_rows
                 if left.num_rows:
                     yield left
 
-    def _reads(
-        self, dataset: Dataset, query: Query, parts: Sequence[Part], cancellation: Cancellation
-    ) -> Generator[pa.RecordBatch]:
-        """The rows of these parts, by several cursors where each row is chosen by itself."""
-        if not query.is_by_row:
-            runs = runs_of(parts, most_parts=len(parts), most_bytes=sys.maxsize)
-            return self._read(dataset, query, runs, cancellation)
-        most = min(MOST_RUN_PARTS, -(-len(parts) // CURSORS))
-        runs = runs_of(parts, most_parts=most, most_bytes=RUN_BYTES)
-        reads = [(run.data_bytes, partial(self._read, dataset, query, [run], cancellation)) for run in runs]
-        return side_by_side(reads, self._room, cancellation.set)
-
-    def _read(
-        self, dataset: Dataset, query: Query, runs: Sequence[Run], cancellation: Cancellation
-    ) -> Generator[pa.RecordBatch]:
-        """The rows of some runs by one cursor, as in ``batches``."""
-        if not runs:
-            return
-        whole = runs[0].dataset(dataset)
-        own = runs[0].own(query.columns)
-        inexact = {place: column for place, column in enumerate(own) if column and not column.exact}
-        again = list(inexact)
-        if len(runs) > 1:
-            _refuse_inexact(query, runs)
-        schema = output_schema(dataset, query)
-        rows = VECTOR_ROWS * vectors_at_once(dataset, query, BATCH_BYTES)
-        with (
-            self.database.cursor() as cursor,
-            cancellation.attached(cursor),
-            closing(ExactColumns(self._storage, whole, list(inexact.values()), rows)) as exact,
-        ):
-            if again and query.order:
-                exact.gather(self._places(cursor, query, runs))
-            for batch in self._scan(cursor, dataset, query, runs, bool(again)):
-                found = exact.replace(batch, again) if again else batch
-                yield from bounded(conform(found, schema), BATCH_BYTES)
-
-    def _scan(
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        dataset: Dataset,
-        query: Query,
-        runs: Sequence[Run],
-        places: bool,
-    ) -> Iterator[pa.RecordBatch]:
-        """The rows of some runs as the engine has them; with ``places`` part and row number follow."""
-        access = self._storage.engine_access()
-        if len(runs) == 1 and is_cut(dataset, query):
-            extents = runs[0].dataset(dataset).extents
-            source = partial(relation, access, run=runs[0], places=True)
-            yield from _by_windows(cursor, source, replace(dataset, extents=extents), query, places)
-            return
-        if len(runs) == 1:
-            has_places = places or is_ordered(query)
-            source_sql = relation(access, query.columns_read, run=runs[0], places=has_places)
-        else:
-            source_sql = relation_of_all(access, query.columns_read, runs)
-        sql, values = to_sql(query, source_sql, places=places)
-        rows = VECTOR_ROWS * vectors_at_once(dataset, query, BATCH_BYTES)
-        yield from cursor.execute(sql, values).to_arrow_reader(rows)
-
-    def _places(self, cursor: duckdb.DuckDBPyConnection, query: Query, runs: Sequence[Run]) -> pa.Table:
-        """Part and number of each of a query's rows, in their order."""
-        access = self._storage.engine_access()
-        bare = replace(query, columns=())
-        sql, values = to_sql(bare, relation(access, bare.columns_read, run=runs[0], places=True), places=True)
-        return cursor.execute(sql, values).to_arrow_table()
+    def ahead_bytes(self, dataset: Dataset, query: Query, cursors: int) -> int:
+        """Bytes that so many cursors may need beside what one needs; 0 where one reads all."""
+        return self._reads.ahead_bytes(dataset, query, cursors)
 
     def check(self) -> None:
         """Answer one trivial query, or raise EngineFailed."""
@@ -281,43 +212,6 @@ class Engine:
         """Close the database; the next use opens another."""
         self.database.close()
         self._journal.close()
-
-
-def _by_windows(
-    cursor: duckdb.DuckDBPyConnection,
-    source: Callable[[Sequence[Column]], str],
-    dataset: Dataset,
-    query: Query,
-    places: bool,
-) -> Iterator[pa.RecordBatch]:
-    """The rows by windows of rows, each of them by bands of columns, which are joined by position.
-
-    ``source`` gives the SQL of what columns are read from.
-    """
-    query = replace(query, limit=None)
-    bunches = bands(query.columns, dataset.extents)
-    for window in windows(dataset.extents, VECTOR_ROWS * vectors_at_once(dataset, query, WINDOW_BYTES)):
-        columns: list[pa.ChunkedArray] = []
-        for band in bunches:
-            part = replace(query, columns=band)
-            is_last = band is bunches[-1]
-            sql, values = to_sql(part, source(part.columns_read), places=places and is_last, window=window)
-            columns += cursor.execute(sql, values).to_arrow_table().columns
-        if len({len(column) for column in columns}) > 1:
-            raise EngineFailed("Columns of the dataset came with unequal counts of rows.")
-        names = [str(position) for position in range(len(columns))]
-        yield from pa.Table.from_arrays(columns, names=names).combine_chunks().to_batches()
-
-
-def _refuse_inexact(query: Query, runs: Sequence[Run]) -> None:
-    """Refuse what is to be read again by row number, which rows of several runs together do not have."""
-    for run in runs:
-        for column in run.own(query.columns):
-            if column and not column.exact:
-                raise ColumnUnsupported(
-                    f"Column {column.name!r} holds {column.field.type} values, which this query cannot read "
-                    f"exactly from several parts; leave it out with exclude_field={column.name}."
-                )
 
 
 def _check(dataset: Dataset, query: Query, others: frozenset[str]) -> None:

@@ -5,10 +5,12 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
-# What a reader costs beside the rows that it reads, and what it may have made that nobody has taken.
+# What a reader costs beside the rows that it reads, and what it may at least have made that nobody has taken.
 READER_BYTES = 1 << 20
 MADE_BYTES = 1 << 20
 
@@ -34,11 +36,35 @@ class Room:
             self._left += size
 
 
-class _Ahead:
-    """One read in a thread of its own, at most ``MADE_BYTES`` ahead of who takes its batches."""
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A read, the bytes of its rows, and the room that it takes where it is begun ahead."""
 
-    def __init__(self, read: Callable[[], Generator[pa.RecordBatch]]) -> None:
+    read: Callable[[], Generator[pa.RecordBatch]]
+    size: int
+    room: Room
+
+    def begin(self) -> "_Begun | None":
+        """Begin it in a thread of its own; None where there is no room, or no thread to spare."""
+        size = READER_BYTES + self.size
+        if not self.room.take(size):
+            return None
+        try:
+            return _Begun(self.read, max(MADE_BYTES, self.size), partial(self.room.give, size))
+        except RuntimeError:
+            self.room.give(size)
+            return None
+
+
+class _Begun:
+    """A read in a thread of its own, at most so many bytes ahead of who takes its batches."""
+
+    def __init__(
+        self, read: Callable[[], Generator[pa.RecordBatch]], most: int, leave: Callable[[], None]
+    ) -> None:
         self._read = read
+        self._most = most
+        self._leave = leave
         self._made: deque[pa.RecordBatch] = deque()
         self._size = 0
         self._over = False
@@ -71,6 +97,8 @@ class _Ahead:
             self._over = True
             self._changed.notify_all()
         self._thread.join()
+        self._made.clear()
+        self._leave()
 
     def _run(self) -> None:
         try:
@@ -88,7 +116,7 @@ class _Ahead:
     def _put(self, batch: pa.RecordBatch) -> bool:
         """Hand a batch on; False once nobody takes it."""
         with self._changed:
-            self._changed.wait_for(lambda: self._over or not self._made or self._size < MADE_BYTES)
+            self._changed.wait_for(lambda: self._over or not self._made or self._size < self._most)
             if self._over:
                 return False
             self._made.append(batch)
@@ -97,48 +125,35 @@ class _Ahead:
             return True
 
 
-def side_by_side(
-    reads: Sequence[tuple[int, Callable[[], Generator[pa.RecordBatch]]]], room: Room, stop: Callable[[], None]
-) -> Generator[pa.RecordBatch]:
+def side_by_side(reads: Sequence[Ahead], stop: Callable[[], None]) -> Generator[pa.RecordBatch]:
     """The batches of all reads, one read after the other, later ones begun ahead where there is room.
 
-    Each read comes with the bytes that it reads. The first runs in the caller's thread, so that it goes on
-    without any room. ``stop`` interrupts what runs; it is called where the caller takes no more.
+    The first runs in the caller's thread, so that it goes on without any room. ``stop`` interrupts what runs;
+    it is called where the caller takes no more.
     """
-    ahead: deque[tuple[int, _Ahead]] = deque()
+    ahead: deque[_Begun] = deque()
     place = 0  # of the next read that has not begun
 
     def begin_more() -> None:
         nonlocal place
-        while place < len(reads):
-            size = READER_BYTES + reads[place][0]
-            if not room.take(size):
-                return
-            try:
-                ahead.append((size, _Ahead(reads[place][1])))
-            except RuntimeError:  # no thread to spare
-                room.give(size)
-                return
+        while place < len(reads) and (begun := reads[place].begin()):
+            ahead.append(begun)
             place += 1
 
     try:
         while ahead or place < len(reads):
             if ahead:
-                size, current = ahead[0]
-                yield from _with_more(current.batches(), begin_more)
-                ahead.popleft()
-                current.close()
-                room.give(size)
+                yield from _with_more(ahead[0].batches(), begin_more)
+                ahead.popleft().close()
             else:
                 place += 1
-                yield from _with_more(reads[place - 1][1](), begin_more)
+                yield from _with_more(reads[place - 1].read(), begin_more)
     except BaseException:
         stop()
         raise
     finally:
-        for size, left in ahead:
+        for left in ahead:
             left.close()
-            room.give(size)
 
 
 def _with_more(

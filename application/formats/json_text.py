@@ -2,8 +2,8 @@
 
 import struct
 from collections.abc import Sequence
-from io import BytesIO
 from itertools import groupby
+from typing import IO, cast
 
 import orjson
 import polars as pl
@@ -82,12 +82,25 @@ def _embedded(text: str | None) -> str:
 
 
 def _written(columns: Sequence[pa.Array], names: Sequence[str]) -> bytes:
-    sink = BytesIO()
+    sink = _Sink()
     # From a whole batch polars would give a column without a name one of its own.
     frame = {name: pl.from_arrow(column) for name, column in zip(names, columns, strict=True)}
     begin_polars()
-    pl.DataFrame(frame).write_ndjson(sink)
-    return sink.getvalue()
+    pl.DataFrame(frame).write_ndjson(cast("IO[bytes]", sink))
+    return sink.data
+
+
+class _Sink:
+    """Takes what polars writes, all at once, without a copy."""
+
+    data = b""
+
+    def write(self, data: bytes) -> int:
+        self.data += data
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
 
 def _split(body: bytes, opening: bytes) -> pa.Array:

@@ -29,7 +29,6 @@ WRITTEN_BY: dict[str, Made] = {
     "pyarrow": ALL,
     "polars": TEXT | WORKBOOKS,
     "orjson": TEXT | WORKBOOKS,
-    "orjson": TEXT,
     "shapely": FEATURES,
     "pyproj": set(),
     "convertbng": set(),

@@ -358,7 +358,7 @@ def test_thousands_of_columns_are_read_by_windows_as_at_once(
     queries = [Query(found.columns), Query(found.columns[::-1], (kept,)), Query(found.columns[2:3])]
     at_once = [list(engine.batches(found, query, Cancellation())) for query in queries]
     monkeypatch.setattr("application.engine.windows.MOST_LEAVES", 1)
-    monkeypatch.setattr("application.engine.scan.WINDOW_BYTES", 1)
+    monkeypatch.setattr("application.engine.reads.WINDOW_BYTES", 1)
     for query, expected in zip(queries, at_once, strict=True):
         batches = list(engine.batches(found, query, Cancellation()))
         assert pa.Table.from_batches(batches).equals(pa.Table.from_batches(expected))

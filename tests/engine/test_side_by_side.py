@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 import pyarrow as pa
 import pytest
 
-from application.engine.side_by_side import MADE_BYTES, READER_BYTES, Room, side_by_side
+from application.engine.side_by_side import MADE_BYTES, READER_BYTES, Ahead, Room, side_by_side
 from tests.support.serving import eventually
 
 Read = Callable[[], Generator[pa.RecordBatch]]
@@ -20,8 +20,12 @@ def threads() -> int:
     return sum(thread.name == "read side by side" for thread in threading.enumerate())
 
 
+def beside(reads: list[tuple[int, Read]], room: Room, stop: Callable[[], None]) -> Generator[pa.RecordBatch]:
+    return side_by_side([Ahead(read, size, room) for size, read in reads], stop)
+
+
 def taken(reads: list[tuple[int, Read]], room: Room) -> list[int]:
-    return [found["n"][0].as_py() for found in side_by_side(reads, room, lambda: None)]
+    return [found["n"][0].as_py() for found in beside(reads, room, lambda: None)]
 
 
 @pytest.mark.parametrize("room", [0, READER_BYTES, 3 * READER_BYTES, 100 * READER_BYTES])
@@ -65,9 +69,7 @@ def test_what_is_read_ahead_is_bounded_by_bytes() -> None:
             made.append(n)
             yield batch(n, MADE_BYTES)
 
-    running = side_by_side(
-        [(0, lambda: (batch(n) for n in range(2))), (0, read)], Room(READER_BYTES), lambda: None
-    )
+    running = beside([(0, lambda: (batch(n) for n in range(2))), (0, read)], Room(READER_BYTES), lambda: None)
     next(running)
     assert eventually(lambda: len(made) == 2)
     assert len(list(running)) == 11
@@ -88,7 +90,7 @@ def test_a_failure_comes_in_its_place_and_ends_the_others() -> None:
     def one() -> Generator[pa.RecordBatch]:
         yield batch(0)
 
-    running = side_by_side([(0, one), (0, fails), (0, endless)], Room(9 * READER_BYTES), stopped.set)
+    running = beside([(0, one), (0, fails), (0, endless)], Room(9 * READER_BYTES), stopped.set)
     with pytest.raises(ValueError, match="no more"):
         list(running)
     assert stopped.is_set()
@@ -103,7 +105,7 @@ def test_who_takes_no_more_leaves_no_thread_and_no_room_taken() -> None:
         yield batch(1)
 
     room = Room(4 * READER_BYTES)
-    running = side_by_side([(0, lambda: (batch(n) for n in range(2))), *[(0, waits)] * 4], room, stopped.set)
+    running = beside([(0, lambda: (batch(n) for n in range(2))), *[(0, waits)] * 4], room, stopped.set)
     next(running)
     running.close()
     assert threads() == 0

@@ -41,6 +41,7 @@ FORMATS: dict[str, Format] = {
             codable=True,
             wkt=True,
             dialect=Dialect("\t"),
+            independent=True,
         ),
         Format(
             extension="json",

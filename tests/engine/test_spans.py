@@ -105,6 +105,6 @@ def test_rows_come_out_in_order_by_however_many_cursors(
     engine: Engine, trees: Dataset, cursors: int, limit: int | None
 ) -> None:
     query = Query(trees.columns[:2], limit=limit)
-    batches = engine.batches(trees, query, Cancellation(), None, cursors)
+    batches = engine.batches(trees, query, Cancellation(), None, cursors=cursors)
     found = [number for batch in batches for number in batch.column(0).to_pylist()]
     assert found == list(range(ROWS))[:limit]

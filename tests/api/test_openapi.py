@@ -375,7 +375,7 @@ def described(schema: Document) -> st.SearchStrategy[Any]:
 def test_what_a_schema_describes_is_taken(kind: pa.DataType) -> None:
     rows = [row for row in OPERATORS.values() if row.applies(kind)]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(st.data())
     def taken(data: st.DataObject) -> None:
         row = data.draw(st.sampled_from(rows))
@@ -411,7 +411,7 @@ TOLD_ELSEWHERE = re.compile(
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("name", ["exact", "gte"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(text=TEXTS)
 @example("2024-02-30")
 @example("2100-02-29")
@@ -442,7 +442,7 @@ def test_what_a_grammar_takes_a_schema_describes(name: str, kind: pa.DataType, t
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_what_the_schema_of_a_parameter_describes_is_taken(name: str, data: st.DataObject) -> None:
     columns = [column(pa.int64()), column(pa.string(), "end-date")]

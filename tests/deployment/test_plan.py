@@ -73,8 +73,7 @@ def test_environments_that_wait_ready_are_those_that_clients_ask(service: Planne
     assert plan.resources["aws_lambda_function_url.this"]["qualifier"] == "live"
 
 
-@pytest.mark.parametrize("url_auth_type", ["NONE", "AWS_IAM"])
-@pytest.mark.parametrize("provisioned", [0, 5])
+@pytest.mark.parametrize(("provisioned", "url_auth_type"), [(0, "NONE"), (5, "AWS_IAM")])
 def test_who_may_ask_the_url_may_ask_what_it_leads_to(
     service: Planned, url_auth_type: str, provisioned: int
 ) -> None:

@@ -21,7 +21,6 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     root = tmp_path / "datasets"
-    tables.write(tables.large(24), root / "popular.parquet")
     tables.write(tables.sample(), root / "sample.parquet")
     shutil.copy(ODD / "kills-the-engine.parquet", root / "killer.parquet")
     return root
@@ -47,7 +46,7 @@ def condemned(response: httpx2.Response) -> bool:
 
 def test_a_server_that_a_file_has_ended_reads_it_no_more(folder: Path, spool: Path) -> None:
     deaths = 0
-    for path in ("/killer.csv", "/killer.json", "/killer.csv", "/killer.ndjson?field=s", "/killer.parquet"):
+    for path in ("/killer.csv", "/killer.json", "/killer.ndjson?field=s", "/killer.parquet"):
         with running(folder, SPOOL_DIR=str(spool)) as server:
             if dies(server, path):
                 deaths += 1
@@ -61,6 +60,7 @@ def test_a_server_that_a_file_has_ended_reads_it_no_more(folder: Path, spool: Pa
 
 
 def test_what_was_read_beside_it_is_not_condemned(folder: Path, spool: Path) -> None:
+    tables.write(tables.large(24), folder / "popular.parquet")
     # A small place, so that the popular dataset is still read while its client takes nothing.
     small = {"SPOOL_DIR": str(spool), "SPOOL_MAX_RESULT": "0"}
     with (

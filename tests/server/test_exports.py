@@ -51,18 +51,26 @@ class Place:
         return list(self.exports.rglob("*.json"))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The datasets, of which each test gets copies."""
+    folder = tmp_path_factory.mktemp("made")
+    tables.write(tables.large(), folder / "large.parquet")
+    tables.write(tables.sample(), folder / "sample.parquet")
+    shutil.copy(folder / "large.parquet", folder / "bad.parquet")
+    tables.spoil(folder / "bad.parquet", 8)
+    return folder
+
+
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     for bucket in ("data", "exports"):
         (tmp_path / bucket).mkdir()
-    tables.write(tables.large(), tmp_path / "data/dataset/large.parquet")
-    tables.write(tables.sample(), tmp_path / "data/dataset/sample.parquet")
-    tables.write(tables.large(), tmp_path / "data/dataset/bad.parquet")
-    tables.spoil(tmp_path / "data/dataset/bad.parquet", 8)
+    shutil.copytree(made, tmp_path / "data/dataset")
     with s3_server(tmp_path, KEY, SECRET, writable=True) as endpoint:
         yield Place(tmp_path / "data/dataset", tmp_path / "exports", endpoint)
 

@@ -1,6 +1,7 @@
 """Datasets of known rows for the tests over a socket."""
 
 import random
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ def sample(first: int = 0) -> pa.Table:
     )
 
 
+@lru_cache(4)
 def large(groups: int = 12, seed: int = 1) -> pa.Table:
     """Rows that compress badly: about 100 bytes each in every text format."""
     rows, dice = groups * GROUP_ROWS, random.Random(seed)

@@ -71,10 +71,11 @@ def questions(table: pa.Table, rows: list[oracle.Row]) -> list[tuple[str, str]]:
     for field in table.schema:
         texts = [] if pa.types.is_nested(field.type) else samples(rows, field.name)
         vocabulary = NAMED_FILTERS[field.name].vocabulary if field.name in NAMED_FILTERS else ()
-        for name, row in OPERATORS.items():
+        for place, (name, row) in enumerate(OPERATORS.items()):
             if not row.applies(field.type):
                 continue
-            for text in [""] if row.takes == 0 else texts:
+            # One of them each, in turns.
+            for text in [""] if row.takes == 0 else texts[place % 2 :][:1] or texts[:1]:
                 if vocabulary and row.whole and text not in vocabulary:
                     continue
                 sent = '"' + text.replace('"', '""') + '"' if name in {"in", "notin"} else text
@@ -89,7 +90,7 @@ def test_every_operator_on_every_column_is_what_plain_python_finds(
     table = pq.read_table(folder / f"{name}.parquet")
     rows = table.to_pylist()
     asked = questions(table, rows)
-    assert len(asked) > 200
+    assert len(asked) > 150
     dice = random.Random(5)
     for pairs in [*([one] for one in asked), *(dice.sample(asked, 2) for _ in range(PAIRS))]:
         expected = [row["entity"] for row in oracle.chosen(rows, table.schema, pairs)]

@@ -43,7 +43,7 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         tables.write(tables.sample(), root / "sample.parquet")
-        tables.write(tables.large(4), root / "large.parquet")
+        tables.write(tables.large(2), root / "large.parquet")
         for path in (root, *root.iterdir()):
             path.chmod(0o755)
         yield root
@@ -70,7 +70,7 @@ def asked(server: Running, number: int) -> tuple[int, str]:
 
 def storm(server: Running) -> Counter[tuple[int, str]]:
     with ThreadPoolExecutor(CLIENTS) as clients:
-        return Counter(clients.map(lambda number: asked(server, number), range(2 * CLIENTS)))
+        return Counter(clients.map(lambda number: asked(server, number), range(CLIENTS * 3 // 2)))
 
 
 def warnings(server: Running) -> list[str]:

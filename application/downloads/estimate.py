@@ -8,11 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from application.about import About
+from application.downloads.job import FileChunks
 from application.downloads.plan import Plan
-from application.formats import Format
+from application.formats import Chunk, Format
 from application.formats.parquet import ROW_GROUP_ROWS
-from application.models import Dialect
 
 # How much smaller a row is among many, where a format compresses itself: not without end.
 LEAST_GROWTH, MOST_GROWTH = 0.5, 1.0
@@ -77,34 +76,30 @@ def estimated_size(plan: Plan, sample: Sequence[pa.RecordBatch], schema: pa.Sche
 
     Raises ColumnUnsupported where a value of the sample cannot be written.
     """
-    chosen, options = plan.format, (plan.query.dialect, plan.about)
     seen = sum(batch.num_rows for batch in sample)
-    whole = encoded_size(chosen, *options, sample, schema)
+    whole = encoded_size(plan, sample, schema)
     if rows == seen:
         return whole
-    empty = encoded_size(chosen, *options, (), schema)
+    empty = encoded_size(plan, (), schema)
     if not seen:
         return empty
-    if chosen.codable or rows < seen:
+    if plan.format.codable or rows < seen:
         return empty + (whole - empty) * rows // seen
     group = min(rows, ROW_GROUP_ROWS)
     by_group = (whole - empty) * (group / seen) ** _growth(plan, sample, schema, whole - empty, empty)
     return empty + int(by_group * rows / group)
 
 
-def encoded_size(
-    chosen: Format,
-    dialect: Dialect | None,
-    about: About,
-    batches: Sequence[pa.RecordBatch],
-    schema: pa.Schema,
-) -> int:
-    """How many bytes a format's own encoder makes of these rows."""
-    encoder = chosen.open_encoder(dialect, about)
-    size = len(memoryview(encoder.start(schema)).cast("B"))
-    for batch in batches:
-        size += len(memoryview(encoder.encode(batch)).cast("B"))
-    return size + len(memoryview(encoder.finish()).cast("B"))
+def encoded_size(plan: Plan, batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> int:
+    """How many bytes a plan's own encoder makes of these rows."""
+    encoder = plan.format.open_encoder(plan.query.dialect, plan.about, plan.query.shape)
+    chunks = FileChunks(encoder.start(schema), plan.format.joiner)
+    size = sum(map(_length, chunks.of(map(encoder.encode, batches))))
+    return size + sum(map(_length, chunks.end(encoder)))
+
+
+def _length(chunk: Chunk) -> int:
+    return memoryview(chunk).nbytes
 
 
 def _growth(plan: Plan, sample: Sequence[pa.RecordBatch], schema: pa.Schema, whole: int, empty: int) -> float:
@@ -113,7 +108,7 @@ def _growth(plan: Plan, sample: Sequence[pa.RecordBatch], schema: pa.Schema, who
     quarter = pa.Table.from_batches(sample, schema).slice(0, rows // 4).to_batches()
     if rows < 4 or not quarter:
         return MOST_GROWTH
-    less = encoded_size(plan.format, plan.query.dialect, plan.about, quarter, schema) - empty
+    less = encoded_size(plan, quarter, schema) - empty
     if less <= 0 or whole <= 0:
         return MOST_GROWTH
     power = math.log(whole / less) / math.log(rows / (rows // 4))

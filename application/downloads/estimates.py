@@ -177,17 +177,17 @@ class Estimates:
     ) -> dict[str, tuple[int | None, bool]]:
         """The bytes of each plan's result, and whether they are exact."""
         sizes: dict[str, tuple[int | None, bool]] = {}
-        samples: dict[bool, _Sample | None] = {}
+        samples: dict[str, _Sample | None] = {}
         for plan in plans:
             if made := self._made(plan):
                 sizes[plan.format.extension] = (made[0], True)
                 continue
 
             def estimate(plan: Plan = plan) -> int | None:
-                has_wkt = plan.format.wkt and any(column.traits.geometry for column in plan.query.columns)
-                if has_wkt not in samples:
-                    samples[has_wkt] = self._sample(plan, dataset, rows, extent)
-                return _sized(plan, samples[has_wkt], rows, at_most)
+                read = _read_as(plan)
+                if read not in samples:
+                    samples[read] = self._sample(plan, dataset, rows, extent)
+                return _sized(plan, samples[read], rows, at_most)
 
             sizes[plan.format.extension] = (self._remembered(self._sizes, plan.e_tag, estimate), False)
         return sizes
@@ -268,6 +268,12 @@ class Estimates:
             while len(memory) > MOST_KEPT * len(FORMATS):
                 memory.popitem(last=False)
         return found
+
+
+def _read_as(plan: Plan) -> str:
+    """What decides the rows that an encoder is given: equal for formats that are written of the same ones."""
+    has_wkb = any(column.traits.geometry for column in plan.query.columns)
+    return repr((replace(plan.query, dialect=None).identity(), has_wkb and plan.format.wkt, plan.query.shape))
 
 
 def _sized(plan: Plan, sample: _Sample | None, rows: int | None, at_most: int) -> int | None:

@@ -25,7 +25,7 @@ ROWS_AHEAD = 8 << 20
 CHUNKS_AHEAD = 16 << 20
 
 
-class _Chunks:
+class FileChunks:
     """A file's chunks with what stands before them: its opening before the first, a joiner before the others.
 
     The opening waits for the first rows, so that an early failure still gets a status.
@@ -101,7 +101,7 @@ class DownloadJob:
             dataset, query = self.engine.settled(
                 plan.dataset, plan.query, self.cancellation, wkt=plan.format.wkt
             )
-            chunks = _Chunks(encoder.start(output_schema(dataset, query)), plan.format.joiner)
+            chunks = FileChunks(encoder.start(output_schema(dataset, query)), plan.format.joiner)
             parts = self.catalogue.matching(dataset, query)
             rows = self.engine.batches(
                 dataset, query, self.cancellation, parts, plan.tests, cursors=self.cursors
@@ -125,7 +125,7 @@ class DownloadJob:
         stages: ExitStack,
         rows: Generator[pa.RecordBatch],
         encoder: Encoder,
-        chunks: _Chunks,
+        chunks: FileChunks,
         compressor: Compressor | None,
     ) -> Iterator[Chunk]:
         """What is to be written of the rows; hashing and writing it is the last stage, and the caller's.

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import logging
 import random
 import threading
 from collections import Counter
@@ -21,9 +22,10 @@ from application.datasets.profiles import Profiles
 from application.engine.database import Database
 from application.engine.scan import Engine
 from application.storage import open_storage
+from application.telemetry import logger
 from tests.support.serving import eventually
 
-ROWS = 30_000
+ROWS = 12_000
 DICE = random.Random(3)
 
 
@@ -57,6 +59,13 @@ def _priority() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service of another test may have turned it down."""
+    monkeypatch.setattr(logger, "propagate", True)
+    caplog.set_level(logging.WARNING, logger=logger.name)
+
+
 class Asked:
     """A catalogue, and the profiles of its datasets."""
 
@@ -86,7 +95,7 @@ def rows() -> pa.Table:
 @pytest.fixture(scope="module")
 def profile(rows: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Profile]:
     root = tmp_path_factory.mktemp("profiled")
-    pq.write_table(rows, root / "a.parquet", row_group_size=7000)
+    pq.write_table(rows, root / "a.parquet", row_group_size=5000)
     asked = Asked(root)
     yield asked.found("a")
     asked.profiles.close()
@@ -155,7 +164,7 @@ def test_parts_and_their_folders_are_counted_together(tmp_path: Path) -> None:
 
 
 def test_more_than_a_pass_may_read_is_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pq.write_table(pa.table({"n": range(ROWS)}), tmp_path / "a.parquet", row_group_size=1000)
+    pq.write_table(pa.table({"n": range(ROWS)}), tmp_path / "a.parquet", row_group_size=250)
     size = (tmp_path / "a.parquet").stat().st_size
     monkeypatch.setattr(profiles, "NEAR_BYTES", size // 3)
     found = Asked(tmp_path).found("a")

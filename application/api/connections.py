@@ -64,17 +64,19 @@ class Connection:
 
         Not where another request follows, which waits for this one's bytes itself.
         """
-        left, pause, since = self._unsent(), SHORT_PAUSE, time.monotonic()
+        left, pause, since = self.unsent, SHORT_PAUSE, time.monotonic()
         while left:
             if time.monotonic() - since > seconds:
                 raise ClientStalled("The client did not take the end.")
             await asyncio.sleep(min(pause, seconds))
             pause = min(2 * pause, LONG_PAUSE)
-            before, left = left, self._unsent()
+            before, left = left, self.unsent
             if left < before:
                 since = time.monotonic()
 
-    def _unsent(self) -> int:
+    @property
+    def unsent(self) -> int:
+        """Bytes that the server holds for the client; 0 where it does not tell."""
         if not self._transport or getattr(self._protocol, "cycle", None) is not self._cycle:
             return 0
         return self._transport.get_write_buffer_size()

@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 from application.api.disconnect import unless_gone
 from application.api.forms import METHODS, location
 from application.api.places import download_place
-from application.api.state import asker_of
+from application.api.sending import send_content
+from application.api.state import asker_of, connection_of
 from application.client.contract import DESCRIPTION
 from application.downloads.answer import Answer, Kind
 from application.downloads.limits import Limits
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from application.downloads.redirects import Redirects
     from application.downloads.terms import Terms
 
-# Read and sent in one piece: it is what a stalled client holds (docs/performance.md).
-PIECE_BYTES = 64 << 10
 MISSING_FIELDS_BYTES = 2048
 
 
@@ -114,8 +113,7 @@ class DownloadResponse(Response):
             known.pop("Accept-Ranges", None)
             known |= location(scope["path"], self._request.parameters)
         await self._start(send, 200 if is_whole else 206, answer.plan, known)
-        while body := await content.read(PIECE_BYTES):
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send_content(content, send, connection_of(scope))
         content.close()
         facts.rows = content.rows if is_whole else None
         await send({"type": "http.response.body", "body": b""})

@@ -6,7 +6,8 @@ from typing import Protocol, Self
 
 
 class Content(Protocol):
-    """The bytes of a result, in this order: ``settle``, ``cut``, ``hold``, ``ready``, ``read``, ``close``.
+    """The bytes of a result, in this order: ``settle``, ``cut``, ``hold``, ``ready``, ``read`` or ``look``
+    and ``move``, ``close``.
 
     Nothing is read before ``cut``. All raise what making or reading the bytes raises.
     """
@@ -54,8 +55,14 @@ class Content(Protocol):
     async def ready(self) -> bool:
         """Wait for bytes past this place, True, or the clean end, False."""
 
+    async def look(self, size: int) -> bytes:
+        """At most ``size`` bytes at this place, which stays; empty at the clean end."""
+
+    def move(self, count: int) -> None:
+        """Go on by so many bytes, which were looked at and are not needed again."""
+
     async def read(self, size: int) -> bytes:
-        """At most ``size`` bytes; empty at the clean end."""
+        """At most ``size`` bytes, and go on by them; empty at the clean end."""
 
     def read_blocking(self, size: int, deadline: float | None = None) -> bytes:
         """The same for a thread without an event loop; DeadlineExceeded if nothing came by a Unix time."""

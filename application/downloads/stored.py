@@ -60,7 +60,7 @@ class StoredObject:
         self.position = 0
         self._end = meta.size
         self._chunks: Iterator[bytes] | None = None
-        self._ahead = b""
+        self._ahead, self._used = b"", 0
         self._held: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -131,18 +131,28 @@ class StoredObject:
 
     async def read(self, size: int) -> bytes:
         """The next piece, of at most 1 MiB; empty at the end. Raises DatasetChanged or StorageUnavailable."""
+        data = await self.look(size)
+        self.move(len(data))
+        return data
+
+    async def look(self, size: int) -> bytes:
+        """The same, and stay at this place."""
         await self.ready()
-        return self._passed(size)
+        return self._ahead[self._used : self._used + size]
 
     def read_blocking(self, size: int, deadline: float | None = None) -> bytes:
         """The same for a thread without an event loop; storage has limits of its own for its time."""
         self._ahead = self._ahead or self._next()
-        return self._passed(size)
-
-    def _passed(self, size: int) -> bytes:
-        data, self._ahead = self._ahead[:size], self._ahead[size:]
-        self.position += len(data)
+        data = self._ahead[self._used : self._used + size]
+        self.move(len(data))
         return data
+
+    def move(self, count: int) -> None:
+        """Go on by so many bytes of the piece that was looked at."""
+        self.position += count
+        self._used += count
+        if self._used == len(self._ahead):
+            self._ahead, self._used = b"", 0
 
     def _next(self) -> bytes:
         self._check()

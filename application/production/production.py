@@ -1,7 +1,10 @@
 """One result in the making: its job and its tape, in a thread of its own."""
 
+import os
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
 from typing import Protocol
@@ -14,6 +17,9 @@ from application.production.watchdog import Patience, watched
 from application.spool import Tape
 from application.telemetry import logger
 from application.telemetry.tracing import span
+
+# As nice(1) has them: where the cores are full, the event loop goes first, and short work before large.
+SHORT_NICENESS, LARGE_NICENESS = 5, 15
 
 
 class Cancellation(Protocol):
@@ -144,6 +150,7 @@ class Production:
         job, tape = self._job, self.tape
         work = self.work = replace(self.work, size=job.size())
         self._slots.enter(work, lambda: job.cancellation.is_set)
+        _stand_back(SHORT_NICENESS if work.is_short else LARGE_NICENESS)
         try:
             with span("produce"), watched(tape, self.stop, self._patience, job.effort):
                 job.run(tape)
@@ -195,3 +202,11 @@ def _unexpected(error: BaseException) -> DownloadError:
     failure = EngineFailed("The download failed.")
     failure.__cause__ = error
     return failure
+
+
+def _stand_back(niceness: int) -> None:
+    """Leave the cores to others first: this thread, and those that it begins."""
+    # Elsewhere it would be the whole process.
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

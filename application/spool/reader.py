@@ -99,6 +99,13 @@ class Reader:
 
     async def read(self, size: int) -> bytes:
         """At most ``size`` bytes, empty at the clean end; raises the producer's failure."""
+        data = await self.look(size)
+        # Only once they have their taker: a read that was cancelled loses none.
+        self.move(len(data))
+        return data
+
+    async def look(self, size: int) -> bytes:
+        """The same, and stay at this place."""
         if not await self.ready():
             return b""
         try:
@@ -107,8 +114,8 @@ class Reader:
             if not lack(error):
                 raise
             # One piece that the loop waits for is better than a download that breaks off.
-            return self._passed(self._look(size))
-        return self._passed(await look)
+            return self._look(size)
+        return await look
 
     def read_blocking(self, size: int, deadline: float | None = None) -> bytes:
         """The same for a thread without an event loop; DeadlineExceeded if nothing came by a Unix time."""
@@ -118,7 +125,15 @@ class Reader:
                 if left is not None and left <= 0:
                     raise DeadlineExceeded("The download takes longer to make than there is time.")
                 self._tape.changed.wait(left)
-        return self._passed(self._look(size)) if more else b""
+        data = self._look(size) if more else b""
+        self.move(len(data))
+        return data
+
+    def move(self, count: int) -> None:
+        """Go on by so many bytes, which the producer may then free."""
+        with self._tape.changed:
+            self.position += count
+            self._tape.moved()
 
     def _has_more(self) -> bool | None:
         return self._tape.has_more(self.position, self._end)
@@ -126,10 +141,3 @@ class Reader:
     def _look(self, size: int) -> bytes:
         end = self._tape.size if self._end is None else self._end
         return self._tape.look(self.position, min(size, end - self.position))
-
-    def _passed(self, data: bytes) -> bytes:
-        """Move on, once the bytes have their taker: a read that was cancelled loses none."""
-        with self._tape.changed:
-            self.position += len(data)
-            self._tape.moved()
-        return data

@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 ROUNDS ?= 3
+RUNS ?= 3
 SOAK_SECONDS ?= 300
 
 VENV := .venv
@@ -11,13 +12,15 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 # Tools whose needs differ from the service's live apart.
 LINTERS := .venv-deployment
+# What the service is measured beside is no need of the service's.
+BENCH := .venv-bench
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	--no-header --no-emit-index-url pyproject.toml $(LOCK_OPTIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve check check-deployment format test rolling faults soak browser lambda lock clean
+.PHONY: help demo serve bench bench-quick check check-deployment format test rolling faults soak browser lambda lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -61,13 +64,21 @@ lambda: $(DEV) ## the service behind the real Lambda Web Adapter, which cargo bu
 	LAMBDA_ADAPTER=$$(scripts/lambda-adapter.sh) && export LAMBDA_ADAPTER && \
 		$(BIN)/python -m pytest -m adapter tests/lambda_runtime $(ARGS)
 
+bench: $(DEV) $(BENCH)/.made ## measure the server beside its peers, and write docs/performance.md; RUNS=5 for more rounds
+	$(BIN)/python benchmarks/run.py --runs $(RUNS) --write
+
+bench-quick: $(DEV) $(BENCH)/.made ## one round of what changes most, printed only; under two minutes on a quiet machine
+	$(BIN)/python benchmarks/run.py --quick
+
 lock: $(DEV) ## pin the newest versions that pyproject.toml allows; LOCK_OPTIONS=--upgrade for all of them
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --output-file requirements-dev.txt --extra dev --extra otel --constraint requirements.txt
 	$(subst pyproject.toml,requirements-deployment.in,$(LOCK)) --output-file requirements-deployment.txt
+	$(subst pyproject.toml,requirements-bench.in,$(LOCK)) --output-file requirements-bench.txt \
+		--constraint requirements.txt
 
 clean: ## remove the environment, the sample datasets, caches and builds
-	rm -rf $(VENV) $(LINTERS) .demo dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(LINTERS) $(BENCH) .demo dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -87,4 +98,9 @@ $(DEV): requirements-dev.txt requirements.txt | $(BIN)/python
 $(LINTERS)/.made: requirements-deployment.txt
 	$(PYTHON) -m venv --clear $(LINTERS)
 	$(LINTERS)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --requirement $<
+	@touch $@
+
+$(BENCH)/.made: requirements-bench.txt
+	$(PYTHON) -m venv --clear $(BENCH)
+	$(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --requirement $<
 	@touch $@

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from make_data import FOLDER, make
-from run import READ_BYTES, Server, server
+from servers import READ_BYTES, Server, server
 
 SPAWN = multiprocessing.get_context("spawn")
 # A question by name: dataset, parameters, and the same as DuckDB has it, where and what follows.

@@ -1,133 +1,49 @@
-"""Measures the real server on the two datasets, and its peers beside it in the same run.
+"""Measures the real server, and its peers beside it in the same run; prints tables in Markdown.
 
-Each round starts a new server for every download, so nothing comes from the spool and the peak memory
-belongs to that download alone. A small filtered download goes first: imports are not counted.
-Peers are polars and DuckDB without HTTP, each in a process of its own, writing to /dev/null.
+Each measurement has a new server, so nothing comes from the spool, and the peak memory belongs to that
+download alone. A small filtered download goes first: imports are not counted. polars and DuckDB write to
+/dev/null without HTTP, each in a process of its own; ROAPI and a static file are fetched as ours is. All take
+turns in each round.
 """
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from http.client import HTTPConnection
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from chart import chart
+from counting import COUNTS
+from load import WARM, beside_large, many
 from make_data import FOLDER, LONG_ROWS, WIDE_ROWS, make
+from servers import ROOT, Measured, Server, fetch, free_port, server, started
 
-READ_BYTES = 1 << 20
-HEALTH_PAUSE_SECONDS = 0.02
+sys.path.insert(0, str(ROOT))
+
+from application.formats.compression import Compressor
+
+PEERS_PYTHON = ROOT / ".venv-bench/bin/python"
+PEERS = Path(__file__).with_name("peers.py")
+PAGE, CHART = ROOT / "docs/performance.md", ROOT / "docs/performance.svg"
+BEGIN, END = "<!-- bench: what `make bench` wrote -->\n", "<!-- bench: end -->\n"
 EXCLUDED = {"long": "notes", "wide": "reference"}
 ROWS = {"long": LONG_ROWS, "wide": WIDE_ROWS}
-DATASETS = ("long", "wide")
-FORMATS = ("csv", "json", "ndjson", "parquet")
-AT_ONCE = ("long.csv", "long.json", "wide.csv", "wide.ndjson")
-# pyarrow imports pandas where it is there: the tests have it, a deployed service does not.
-SERVE = """
-import sys
-class WithoutPandas:
-    def find_spec(self, name, *_):
-        if name == "pandas":
-            raise ModuleNotFoundError("no pandas here", name=name)
-sys.meta_path.insert(0, WithoutPandas())
-from application.cli import main
-sys.exit(main())
-"""
-SPAWN = multiprocessing.get_context("spawn")
+ALL = [(dataset, extension) for dataset in ROWS for extension in COUNTS]
+QUICK = [("long", "csv"), ("long", "json"), ("wide", "csv")]
+ENGINES, OTHER = ("polars", "duckdb"), "ROAPI"
+ONE = "organisation-entity"
+MEDIA_TYPES = {"csv": "application/csv", "json": "application/json"}
 
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Seconds, and bytes of memory at the peak."""
-
-    total: float
-    first_byte: float
-    peak: int
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server that runs: where, and its process."""
-
-    port: int
-    process: subprocess.Popen[bytes]
-
-    def peak(self) -> int:
-        return peak_of(self.process.pid)
-
-
-def peak_of(pid: int | str) -> int:
-    # Not getrusage: a new process starts with its parent's peak there.
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
-
-
-@contextmanager
-def server(folder: Path) -> Iterator[Server]:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port = chosen.getsockname()[1]
-    environment = os.environ | {"DATASET_BUCKET": folder.resolve().as_uri(), "DATASET_PREFIX": "/"}
-    command = [sys.executable, "-c", SERVE, "serve", "--port", str(port)]
-    root = Path(__file__).resolve().parent.parent
-    with (
-        tempfile.TemporaryFile() as log,
-        subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log) as process,
-    ):
-        try:
-            while not health(port):
-                if process.poll() is not None:
-                    log.seek(0)
-                    sys.exit(log.read().decode())
-                time.sleep(0.05)
-            yield Server(port, process)
-        finally:
-            process.terminate()
-
-
-def health(port: int) -> float | None:
-    """Seconds that /health takes on a new connection, or None while nothing answers."""
-    began = time.perf_counter()
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request("GET", "/health")
-        connection.getresponse().read()
-    except OSError:
-        return None
-    finally:
-        connection.close()
-    return time.perf_counter() - began
-
-
-def fetch(port: int, path: str, output: str = os.devnull) -> tuple[float, float, int]:
-    """Seconds to the end, seconds to the body's first byte, bytes; raises on a status or a short body."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=300)
-    buffer = memoryview(bytearray(READ_BYTES))
-    size = 0
-    began = time.perf_counter()
-    connection.request("GET", path)
-    response = connection.getresponse()
-    if response.status != 200:
-        raise RuntimeError(f"{path}: {response.status} {response.read(500)!r}")
-    with Path(output).open("wb") as file:
-        size += file.write(response.read(1))
-        first = time.perf_counter() - began
-        while count := response.readinto(buffer):
-            size += file.write(buffer[:count])
-    total = time.perf_counter() - began
-    connection.close()
-    return total, first, size
+Runs = dict[str, list[Measured]]
 
 
 def path_of(dataset: str, extension: str) -> str:
@@ -135,158 +51,166 @@ def path_of(dataset: str, extension: str) -> str:
     return f"/{dataset}.{extension}{excluded}"
 
 
-def ours(folder: Path, dataset: str, extension: str) -> Measured:
+def ours(folder: Path, path: str, **headers: str) -> Measured:
     with server(folder) as running:
-        fetch(running.port, f"/{dataset}.{extension}?organisation-entity=1&field=entity")
-        total, first, _ = fetch(running.port, path_of(dataset, extension))
-        return Measured(total, first, running.peak())
+        fetch(running.port, WARM)
+        return running.measure(path, **headers)
 
 
-def verify(folder: Path, dataset: str, extension: str) -> int:
-    """The rows of a download, each of them read."""
+def verified(folder: Path, dataset: str, extension: str) -> int:
+    """The rows of a download; ends the run where they are not all."""
     with server(folder) as running, tempfile.TemporaryDirectory() as place:
         output = f"{place}/{dataset}.{extension}"
         fetch(running.port, path_of(dataset, extension), output)
-        return COUNTS[extension](output)
-
-
-def _count_csv(path: str) -> int:
-    import pyarrow.csv
-
-    parsed = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    large = pyarrow.csv.ReadOptions(block_size=8 << 20)
-    with pyarrow.csv.open_csv(path, read_options=large, parse_options=parsed) as reader:
-        return sum(batch.num_rows for batch in reader)
-
-
-def _count_json(path: str) -> int:
-    """One array, a row a line; by lines, for the whole as Python objects would take gigabytes."""
-    import orjson
-
-    rows = 0
-    with Path(path).open("rb") as file:
-        for number, line in enumerate(file):
-            if not number and not line.startswith(b"["):
-                raise ValueError(f"{path} is not an array")
-            end = b"," if line.endswith(b",\n") else b"]"
-            rows += isinstance(orjson.loads(line.strip().removeprefix(b"[").removesuffix(end)), dict)
-    if end != b"]" or not line.endswith(b"]"):
-        raise ValueError(f"{path} does not end")
+        rows = COUNTS[extension](output)
+    if rows != ROWS[dataset]:
+        sys.exit(f"{dataset}.{extension} has {rows:,} rows instead of {ROWS[dataset]:,}")
     return rows
 
 
-def _count_ndjson(path: str) -> int:
-    import orjson
-
-    with Path(path).open("rb") as file:
-        return sum(isinstance(orjson.loads(line), dict) for line in file)
+def sink(name: str, source: Path, dataset: str, extension: str) -> Measured:
+    command = [PEERS_PYTHON, PEERS, "sink", name, source, extension, EXCLUDED[dataset]]
+    return Measured(**json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
 
 
-def _count_parquet(path: str) -> int:
-    import pyarrow.parquet as pq
-
-    return sum(batch.num_rows for batch in pq.ParquetFile(path).iter_batches())
-
-
-COUNTS: dict[str, Callable[[str], int]] = {
-    "csv": _count_csv,
-    "json": _count_json,
-    "ndjson": _count_ndjson,
-    "parquet": _count_parquet,
-}
+@contextmanager
+def roapi(sources: dict[str, Path]) -> Iterator[Server]:
+    port = free_port()
+    tables = [f"{name}={path},format=parquet,use_memory_table=false" for name, path in sources.items()]
+    command = [str(PEERS_PYTHON.with_name("roapi")), "-a", f"127.0.0.1:{port}"]
+    command += [part for table in tables for part in ("-t", table)]
+    with started(command, port) as running:
+        fetch(port, f"/api/tables/long?filter%5B{ONE}%5D=1&columns=entity&limit=1")
+        yield running
 
 
-def run_polars(source: str, dataset: str, extension: str) -> None:
-    import polars as pl
-
-    frame = pl.scan_parquet(source)
-    if extension == "csv":
-        frame.sink_csv(os.devnull)
-    elif extension == "parquet":
-        frame.drop(EXCLUDED[dataset]).sink_parquet(os.devnull, compression="zstd", compression_level=1)
-    else:
-        frame.sink_ndjson(os.devnull)
+def theirs(sources: dict[str, Path], path: str, extension: str) -> Measured | None:
+    """The same of ROAPI, where it writes that format."""
+    if extension not in MEDIA_TYPES:
+        return None
+    with roapi(sources) as running:
+        return running.measure(f"/api/tables/{path}", accept=MEDIA_TYPES[extension])
 
 
-def run_duckdb(source: str, dataset: str, extension: str) -> None:
-    import duckdb
-
-    excluded = f' EXCLUDE ("{EXCLUDED[dataset]}")' if extension == "parquet" else ""
-    options = {
-        "csv": "FORMAT csv, HEADER",
-        "json": "FORMAT json, ARRAY true",
-        "ndjson": "FORMAT json",
-        "parquet": "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1",
-    }[extension]
-    # Without the last option DuckDB would write beside /dev/null and rename.
-    sql = f"COPY (SELECT *{excluded} FROM '{source}') TO '{os.devnull}' ({options}, USE_TMP_FILE false)"
-    with duckdb.connect() as connection:
-        connection.execute(sql)
-
-
-PEERS = {"polars": run_polars, "duckdb": run_duckdb}
-
-
-def measure_peer(name: str, source: str, dataset: str, extension: str) -> Measured:
-    """Runs in a process of its own; imports are not counted."""
-    __import__(name)
-    began = time.perf_counter()
-    PEERS[name](source, dataset, extension)
-    total = time.perf_counter() - began
-    return Measured(total, total, peak_of("self"))
+def downloads(
+    sources: dict[str, Path], folder: Path, chosen: list[tuple[str, str]], runs: int
+) -> dict[str, Runs]:
+    found: dict[str, Runs] = {}
+    for number in range(runs):
+        for dataset, extension in chosen:
+            runs_of = found.setdefault(f"{dataset}.{extension}", {})
+            runs_of.setdefault("ours", []).append(ours(folder, path_of(dataset, extension)))
+            for name in ENGINES:
+                runs_of.setdefault(name, []).append(sink(name, sources[dataset], dataset, extension))
+            if other := theirs(sources, dataset, extension):
+                runs_of.setdefault(OTHER, []).append(other)
+        one = found.setdefault("one organisation of long, csv", {})
+        one.setdefault("ours", []).append(ours(folder, f"/long.csv?{ONE}=7"))
+        if other := theirs(sources, f"long?filter%5B{ONE}%5D=7", "csv"):
+            one.setdefault(OTHER, []).append(other)
+        print(f"round {number + 1} of {runs} of the downloads is done", file=sys.stderr, flush=True)
+    return found
 
 
-def peer(name: str, source: Path, dataset: str, extension: str) -> Measured:
-    with ProcessPoolExecutor(1, SPAWN) as pool:
-        return pool.submit(measure_peer, name, str(source), dataset, extension).result()
-
-
-def under_load(folder: Path) -> tuple[list[float], list[float], int]:
-    """Seconds of /health at rest and while four large downloads run, and the server's peak memory."""
-    with server(folder) as running, ProcessPoolExecutor(len(AT_ONCE), SPAWN) as pool:
-        list(pool.map(abs, range(len(AT_ONCE))))
-        rest = [_sample(running.port) for _ in range(100)]
-        downloads = [pool.submit(fetch, running.port, f"/{name}") for name in AT_ONCE]
-        busy = []
-        while not all(download.done() for download in downloads):
-            busy.append(_sample(running.port))
-        for download in downloads:
-            download.result()
-        return rest, busy, running.peak()
-
-
-def _sample(port: int) -> float:
-    time.sleep(HEALTH_PAUSE_SECONDS)
-    seconds = health(port)
-    if seconds is None:
-        raise RuntimeError("/health did not answer")
-    return seconds
-
-
-def middle(runs: list[Measured], name: str) -> float:
+def middle(runs: Sequence[Measured], name: str = "total") -> float:
     return statistics.median(getattr(run, name) for run in runs)
 
 
-def report(results: dict[str, dict[str, list[Measured]]], rows: dict[str, int]) -> None:
-    print("| download | rows | first byte | total | peak memory | polars | DuckDB | × polars | × DuckDB |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-    for name, runs in results.items():
-        own = middle(runs["ours"], "total")
-        others = {who: middle(runs[who], "total") for who in PEERS}
+def told_downloads(found: dict[str, Runs], rows: dict[str, int]) -> list[str]:
+    lines = [
+        "| download | rows | first byte | total | CPU | peak | polars | DuckDB | ROAPI "
+        "| × polars | × DuckDB | × ROAPI | CPU × polars |",
+        f"| --- |{' ---: |' * 12}",
+    ]
+    for name, runs in found.items():
+        own, peers = runs["ours"], (*ENGINES, OTHER)
         cells = [
             name,
-            f"{rows[name]:,}",
-            f"{middle(runs['ours'], 'first_byte') * 1000:.0f} ms",
-            f"{own:.2f} s",
-            f"{middle(runs['ours'], 'peak') / 1e6:.0f} MB",
-            *(f"{seconds:.2f} s" for seconds in others.values()),
-            *(f"{own / seconds:.2f}" for seconds in others.values()),
+            f"{rows[name]:,}" if name in rows else "",
+            f"{middle(own, 'first_byte') * 1000:.0f} ms",
+            f"{middle(own):.2f} s",
+            f"{middle(own, 'cpu'):.2f} s",
+            f"{middle(own, 'peak') / 1e6:.0f} MB",
+            *(f"{middle(runs[peer]):.2f} s" if peer in runs else "" for peer in peers),
+            *(f"{middle(own) / middle(runs[peer]):.2f}" if peer in runs else "" for peer in peers),
+            f"{middle(own, 'cpu') / middle(runs['polars'], 'cpu'):.2f}" if "polars" in runs else "",
         ]
-        print(f"| {' | '.join(cells)} |")
-    print("\n| peer | peak memory, median of the downloads |\n| --- | ---: |")
-    for who in PEERS:
-        peaks = [middle(runs[who], "peak") for runs in results.values()]
-        print(f"| {who} | {min(peaks) / 1e6:.0f} to {max(peaks) / 1e6:.0f} MB |")
+        lines.append(f"| {' | '.join(cells)} |")
+    peaks = []
+    for peer in (*ENGINES, OTHER):
+        of_peer = [middle(runs[peer], "peak") / 1e6 for runs in found.values() if peer in runs]
+        peaks.append(f"{peer} {min(of_peer):.0f} to {max(of_peer):.0f} MB")
+    return [*lines, "", f"Peak memory of the peers, lowest to highest download: {', '.join(peaks)}."]
+
+
+def compress_alone(coding: str, body: bytes) -> float:
+    """Seconds that the compressor takes for a body that is there, by all cores."""
+    began = time.perf_counter()
+    with Compressor(coding, min(os.cpu_count() or 1, 4)) as compressor:
+        compressor.compress(body)
+        compressor.finish()
+    return time.perf_counter() - began
+
+
+def coded_and_kept(folder: Path, runs: int) -> list[str]:
+    """A coded download beside production and compression alone; a kept one beside a static file."""
+    seconds: dict[str, list[float]] = {}
+
+    def note(name: str, value: float) -> None:
+        seconds.setdefault(name, []).append(value)
+
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "long.csv"
+        for _ in range(runs):
+            with server(folder) as running, static(place) as files:
+                fetch(running.port, WARM)
+                note("csv", fetch(running.port, "/long.csv", str(file))[0])
+                # The first is of a file that is fresh, too.
+                fetch(files.port, "/long.csv")
+                note("kept", fetch(running.port, "/long.csv")[0])
+                note("static", fetch(files.port, "/long.csv")[0])
+            for coding in ("gzip", "zstd"):
+                note(coding, ours(folder, "/long.csv", **{"Accept-Encoding": coding}).total)
+                note(f"{coding} alone", compress_alone(coding, file.read_bytes()))
+    found = {name: statistics.median(values) for name, values in seconds.items()}
+    lines = ["| *long.csv* | seconds | beside | seconds | ratio |", "| --- | ---: | --- | ---: | ---: |"]
+    for coding in ("gzip", "zstd"):
+        slower = max(("csv", f"{coding} alone"), key=lambda name: found[name])
+        beside = "not coded" if slower == "csv" else "compression alone"
+        ratio = found[coding] / found[slower]
+        lines.append(f"| as {coding} | {found[coding]:.2f} | {beside} | {found[slower]:.2f} | {ratio:.2f} |")
+    ratio = found["kept"] / found["static"]
+    lines.append(f"| kept | {found['kept']:.2f} | a static file | {found['static']:.2f} | {ratio:.2f} |")
+    return lines
+
+
+@contextmanager
+def static(folder: str) -> Iterator[Server]:
+    port = free_port()
+    with started([str(PEERS_PYTHON), str(PEERS), "static", str(port), folder], port) as running:
+        yield running
+
+
+def machine(runs: int) -> str:
+    peers = json.loads(
+        subprocess.run([PEERS_PYTHON, PEERS, "versions"], check=True, capture_output=True).stdout
+    )
+    own = {name: version(name) for name in ("duckdb", "pyarrow", "polars", "uvicorn", "uvloop")}
+    named = [f"{name} {number}" for name, number in own.items()]
+    beside = [f"{name} {number}" for name, number in peers.items()]
+    return (
+        f"{os.cpu_count()} cores, Python {platform.python_version()}; ours by {', '.join(named)}; the peers "
+        f"are {', '.join(beside)}. Load average at the end {os.getloadavg()[0]:.1f}; medians of {runs} runs."
+    )
+
+
+def drawn(found: dict[str, Runs]) -> str:
+    names = (*ENGINES, OTHER)
+    bars = {
+        name: [middle(runs["ours"]) / middle(runs[peer]) if peer in runs else None for peer in names]
+        for name, runs in found.items()
+    }
+    return chart("Seconds over HTTP, in times of what a peer takes", bars, [f"× {name}" for name in names])
 
 
 def main() -> None:
@@ -295,54 +219,39 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the datasets are, made if absent")
     parser.add_argument("--runs", type=int, default=3, help="rounds; the medians are shown")
+    parser.add_argument("--quick", action="store_true", help="one round, of what changes most")
+    parser.add_argument("--write", action="store_true", help="also write tables and chart into docs/")
     parser.add_argument("--raw", type=Path, help="also write every measurement to this JSON file")
     options = parser.parse_args()
-    sources = make(options.folder)
-    names = {f"{dataset}.{extension}": (dataset, extension) for dataset in DATASETS for extension in FORMATS}
-
-    rows = {}
-    for name, (dataset, extension) in names.items():
-        rows[name] = verify(options.folder, dataset, extension)
-        if rows[name] != ROWS[dataset]:
-            sys.exit(f"{name} has {rows[name]:,} rows instead of {ROWS[dataset]:,}")
-
-    results: dict[str, dict[str, list[Measured]]] = {
-        name: {who: [] for who in ("ours", *PEERS)} for name in names
+    runs, chosen = (1, QUICK) if options.quick else (options.runs, ALL)
+    counts, seconds = ((1, 16), 4.0) if options.quick else ((1, 4, 16, 64), 10.0)
+    sources = {name: path.resolve() for name, path in make(options.folder).items()}
+    checked = [] if options.quick else chosen
+    rows = {
+        f"{dataset}.{extension}": verified(options.folder, dataset, extension)
+        for dataset, extension in checked
     }
-    rest: list[float] = []
-    busy: list[float] = []
-    peaks = []
-    for number in range(options.runs):
-        for name, (dataset, extension) in names.items():
-            results[name]["ours"].append(ours(options.folder, dataset, extension))
-            for who in PEERS:
-                results[name][who].append(peer(who, sources[dataset], dataset, extension))
-        more_rest, more_busy, peak = under_load(options.folder)
-        rest += more_rest
-        busy += more_busy
-        peaks.append(peak)
-        print(f"round {number + 1} of {options.runs} done", file=sys.stderr)
-
-    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, ", end="")
-    print(
-        ", ".join(f"{name} {version(name)}" for name in ("duckdb", "pyarrow", "polars", "uvicorn")), end=", "
-    )
-    print(f"load average {os.getloadavg()[0]:.1f}; medians of {options.runs} runs\n")
-    report(results, rows)
-    print(f"\n`/health` at rest: median {statistics.median(rest) * 1000:.1f} ms.")
-    worst = statistics.quantiles(busy, n=100)[-1]
-    print(
-        f"`/health` while {', '.join(AT_ONCE)} run: median {statistics.median(busy) * 1000:.1f} ms, "
-        f"99th percentile {worst * 1000:.0f} ms, {len(busy)} samples; "
-        f"peak memory of the server {statistics.median(peaks) / 1e6:.0f} MB."
-    )
+    found = downloads(sources, options.folder, chosen, runs)
+    lines = [
+        *told_downloads(found, rows),
+        "",
+        *coded_and_kept(options.folder, runs),
+        "",
+        *many(options.folder, counts, seconds),
+        "",
+        *beside_large(options.folder, 2 * seconds),
+        "",
+        machine(runs),
+    ]
+    print("\n".join(lines))
+    if options.write:
+        before, _, rest = PAGE.read_text().partition(BEGIN)
+        PAGE.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n\n" + END + rest.partition(END)[2])
+        CHART.write_text(drawn(found))
     if options.raw:
         kept = {
-            name: {
-                who: [(run.total, run.first_byte, run.peak) for run in measured]
-                for who, measured in runs.items()
-            }
-            for name, runs in results.items()
+            name: {who: [asdict(run) for run in each] for who, each in of.items()}
+            for name, of in found.items()
         }
         options.raw.write_text(json.dumps(kept, indent=1))
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from make_data import FOLDER, make
-from run import fetch, health, server
+from servers import fetch, health, server
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from application.engine.thrift import Malformed, read_struct
 from application.engine.windows import VECTOR_ROWS
+from application.formats.thrift import Malformed, read_struct
 from application.models import Extents
 
 # A dictionary of fewer bytes, or one whose least and greatest value are shorter, is taken to have no large

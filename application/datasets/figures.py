@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from application.datasets.bounds import bound_reader
 from application.datasets.counts import sealed_columns
 from application.datasets.footer import open_footer
-from application.engine.thrift import Malformed, read_struct
 from application.errors import DatasetInvalid
 from application.formats.columns import normalise
 from application.formats.scalars import NoText
+from application.formats.thrift import Malformed, read_struct
 from application.models import Column, Dataset, Part
 from application.query.pruning import comparable
 

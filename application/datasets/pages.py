@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from application.engine.thrift import Malformed, read_struct
 from application.errors import DatasetInvalid
+from application.formats.thrift import Malformed, read_struct
 
 # PageHeader: type, compressed_page_size, crc, and a header by type, each of which begins with num_values.
 TYPE, SIZE, CRC, DATA, DATA_V2, NUM_VALUES = 1, 3, 4, 5, 8, 1

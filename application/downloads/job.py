@@ -4,6 +4,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -13,7 +14,7 @@ from application.engine.cancellation import Cancellation
 from application.engine.conform import output_schema
 from application.engine.scan import Engine
 from application.errors import DatasetChanged
-from application.formats import Chunk, Encoder
+from application.formats import Chunk, Encoder, GroupEncoder
 from application.formats.compression import IDENTITY, Compressor
 from application.production.pipeline import stage
 from application.spool import Tape
@@ -23,6 +24,10 @@ LEAF_BYTES = 4
 # Bytes that wait for the next stage, or are in the making: of rows, and of what was written of them.
 ROWS_AHEAD = 8 << 20
 CHUNKS_AHEAD = 16 << 20
+GROUPS_AHEAD = 64 << 20
+
+
+Rows = TypeVar("Rows")
 
 
 class FileChunks:
@@ -132,12 +137,22 @@ class DownloadJob:
 
         On one core the scan alone has a thread of its own, for it waits for storage.
         """
-        others = self.threads - 1 and (self.threads if self.plan.format.independent else 1)
         stop = self.cancellation.set
-        batches = stages.enter_context(stage(rows, _same, stop, workers=1, room=ROWS_AHEAD))
-        encoded = stages.enter_context(
-            stage(batches, encoder.encode, stop, workers=others, room=CHUNKS_AHEAD)
-        )
+        grouped = encoder if isinstance(encoder, GroupEncoder) else None
+        others = self.threads - 1 and (self.threads if self.plan.format.independent or grouped else 1)
+        encoded: Iterator[Chunk]
+        if grouped:
+            groups = _groups(grouped, rows)
+            waiting = stages.enter_context(stage(groups, _same, stop, workers=1, room=ROWS_AHEAD))
+            written = stages.enter_context(
+                stage(waiting, grouped.encode_group, stop, workers=others, room=GROUPS_AHEAD)
+            )
+            encoded = map(grouped.join, written)
+        else:
+            batches = stages.enter_context(stage(rows, _same, stop, workers=1, room=ROWS_AHEAD))
+            encoded = stages.enter_context(
+                stage(batches, encoder.encode, stop, workers=others, room=CHUNKS_AHEAD)
+            )
         body = chunks.of(encoded)
         if compressor is None:
             return body
@@ -160,6 +175,11 @@ def _counted(batches: Generator[pa.RecordBatch], tape: Tape) -> Generator[pa.Rec
                 yield batch
 
 
-def _same(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _groups(encoder: GroupEncoder, batches: Generator[pa.RecordBatch]) -> Generator[pa.Table]:
+    with closing(batches):
+        yield from encoder.groups(batches)
+
+
+def _same(rows: Rows) -> Rows:
     """Nothing is to be done but to read ahead."""
-    return batch
+    return rows

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from application.engine.thrift import Malformed, read_struct
+from application.formats.thrift import Malformed, read_struct
 
 CODECS = ("none", "snappy", "gzip", "LZO", "brotli", "LZ4", "zstd", "LZ4_RAW")
 BYTE_STREAM_SPLIT = 9

@@ -1,10 +1,10 @@
 """The formats a dataset can be downloaded in, by extension."""
 
-from application.formats.base import Chunk, Encoder, Format
+from application.formats.base import Chunk, Encoder, Format, GroupEncoder
 from application.geometry import WGS84
 from application.models import Dialect, Geometry, Shape
 
-__all__ = ["FORMATS", "PREVIEW", "Chunk", "Encoder", "Format"]
+__all__ = ["FORMATS", "PREVIEW", "Chunk", "Encoder", "Format", "GroupEncoder"]
 
 _TEXT_CHECK = "application.formats.columns:check"
 _TEXT_WRITERS = ("pyarrow", "polars", "orjson")
@@ -112,7 +112,7 @@ FORMATS: dict[str, Format] = {
             encoder="application.formats.parquet:ParquetEncoder",
             check="application.formats.parquet:check",
             writers=("pyarrow",),
-            revision=3,
+            revision=4,
             growth=2,
             native=True,
             random_access=True,

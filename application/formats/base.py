@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from application.errors import ColumnUnsupported
 from application.formats.handles import check_handles
@@ -35,6 +35,20 @@ class Encoder(Protocol):
 
     def finish(self) -> Chunk:
         """Return the end of the file; called once, and only when every row was encoded."""
+
+
+@runtime_checkable
+class GroupEncoder(Encoder, Protocol):
+    """An encoder that can write groups of rows, each by any thread, and then put them in their order."""
+
+    def groups(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+        """Return all rows in groups, which are always cut alike."""
+
+    def encode_group(self, group: pa.Table) -> Chunk:
+        """Return what is written of a group, for ``join``."""
+
+    def join(self, encoded: Chunk) -> Chunk:
+        """Return the bytes of the next group, in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
         "4551eb6eb93a91c87d205ebc83560c4ca61b88d2a3688f9d48d563fe6b0ee9ed",
     ),
     "parquet": (
-        ("revision 3", "pyarrow 26.0.1"),
+        ("revision 4", "pyarrow 26.0.1"),
         "6f73c74fecaa28ca45fc38f5d1e0e8ac563d8c42102ba426bd4015586567ddf5",
     ),
     "arrow": (

@@ -1,4 +1,4 @@
-"""Thrift's compact protocol, in which Parquet's footers and page headers are written: only its reading."""
+"""Thrift's compact protocol, in which Parquet's footers and page headers are written: how it is read."""
 
 from typing import Any
 
@@ -33,19 +33,20 @@ def _struct(data: bytes | memoryview, at: int, depth: int) -> tuple[dict[int, An
         if head >> 4:
             number += head >> 4
         else:
-            number, at = _zigzag(data, at)
+            number, at = zigzag(data, at)
         # Only in a list a boolean has a byte of its own.
         if (kind := head & 15) in (TRUE, FALSE):
             fields[number] = kind == TRUE
         else:
-            fields[number], at = _value(data, at, kind, depth)
+            fields[number], at = value_at(data, at, kind, depth)
 
 
-def _value(data: bytes | memoryview, at: int, kind: int, depth: int) -> tuple[Any, int]:
+def value_at(data: bytes | memoryview, at: int, kind: int, depth: int = 0) -> tuple[Any, int]:
+    """A value of a kind, and where it ends; raises Malformed, IndexError, TypeError or ValueError."""
     if kind in WHOLE:
-        return _zigzag(data, at)
+        return zigzag(data, at)
     if kind == BINARY:
-        size, at = _varint(data, at)
+        size, at = varint(data, at)
         return _taken(data, at, size)
     if kind == STRUCT:
         return _struct(data, at, depth + 1)
@@ -61,12 +62,12 @@ def _value(data: bytes | memoryview, at: int, kind: int, depth: int) -> tuple[An
 
 def _list(data: bytes | memoryview, at: int, depth: int) -> tuple[list[Any], int]:
     head = data[at]
-    size, at = (head >> 4, at + 1) if head >> 4 != 15 else _varint(data, at + 1)
+    size, at = (head >> 4, at + 1) if head >> 4 != 15 else varint(data, at + 1)
     if size > len(data) - at:
         raise Malformed
     items = []
     for _ in range(size):
-        item, at = _value(data, at, head & 15, depth + 1)
+        item, at = value_at(data, at, head & 15, depth + 1)
         items.append(item)
     return items, at
 
@@ -78,12 +79,14 @@ def _taken(data: bytes | memoryview, at: int, size: int) -> tuple[bytes, int]:
     return taken, at + size
 
 
-def _zigzag(data: bytes | memoryview, at: int) -> tuple[int, int]:
-    value, at = _varint(data, at)
+def zigzag(data: bytes | memoryview, at: int) -> tuple[int, int]:
+    """A whole number with its sign, and where it ends."""
+    value, at = varint(data, at)
     return (value >> 1) ^ -(value & 1), at
 
 
-def _varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
+def varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
+    """A whole number without a sign, and where it ends."""
     value = shift = 0
     while True:
         byte = data[at]

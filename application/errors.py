@@ -6,6 +6,7 @@ DownloadError
 ├── DatasetInvalid            the object is there but cannot be read as Parquet, or its parts disagree
 ├── DatasetChanged            the object is no longer the version that was planned
 ├── FormatUnknown             no such extension
+├── FormatUnavailable         the format needs a folder, and this service has none
 ├── QueryInvalid              parameters that do not fit the dataset, one entry each
 ├── ColumnUnsupported         a column cannot be written exactly in the format asked for
 ├── CodingUnacceptable        the client refuses every coding we have
@@ -63,6 +64,10 @@ class DatasetChanged(DownloadError):
 
 class FormatUnknown(DownloadError):
     """No format has that extension."""
+
+
+class FormatUnavailable(DownloadError):
+    """The format is made in a folder, and there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,7 +317,9 @@ class Query:
 
     def known_rows(self, dataset: Dataset) -> int | None:
         """How many rows it gives, where that is known before any is read."""
-        plain = replace(self, columns=dataset.columns, order=(), limit=None, offset=0, dialect=None)
+        plain = replace(
+            self, columns=dataset.columns, order=(), limit=None, offset=0, dialect=None, shape=None
+        )
         if not plain.is_whole(dataset):
             return None
         left = max(dataset.rows - self.offset, 0)

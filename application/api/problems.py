@@ -45,6 +45,7 @@ PROBLEMS: dict[type[errors.DownloadError], Problem] = {
     errors.DatasetInvalid: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "dataset-invalid"),
     errors.DatasetChanged: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "dataset-changed", retry=True),
     errors.FormatUnknown: Problem(HTTPStatus.NOT_FOUND, "format-unknown"),
+    errors.FormatUnavailable: Problem(HTTPStatus.NOT_IMPLEMENTED, "format-unavailable"),
     errors.QueryInvalid: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "query-invalid"),
     errors.ColumnUnsupported: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "column-unsupported"),
     errors.CodingUnacceptable: Problem(HTTPStatus.NOT_ACCEPTABLE, "coding-unacceptable"),

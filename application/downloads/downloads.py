@@ -29,6 +29,7 @@ from application.errors import (
     DatasetChanged,
     DatasetNotFound,
     ExportPending,
+    FormatUnavailable,
     NotMadeYet,
     ResultTooLarge,
     SpoolFull,
@@ -92,8 +93,8 @@ class Downloads:
     def plan(self, request: Request, *, fresh: bool = False) -> Plan:
         """Fit a request to its dataset; reads metadata only. For a thread that may wait for storage.
 
-        Raises FormatUnknown, DatasetNotFound, DatasetInvalid, QueryInvalid, ColumnUnsupported and
-        StorageUnavailable.
+        Raises FormatUnknown, FormatUnavailable, DatasetNotFound, DatasetInvalid, QueryInvalid,
+        ColumnUnsupported and StorageUnavailable.
         """
         chosen = request.format
         with span("plan", download_dataset=request.name, download_format=request.extension):
@@ -117,6 +118,11 @@ class Downloads:
 
     def fit(self, request: Request, dataset: Dataset, chosen: Format, located: Located = NOWHERE) -> Plan:
         """Fit a request to a dataset and a format that were found; raises as ``plan``."""
+        if chosen.spooled and self._folder is None:
+            raise FormatUnavailable(
+                f"{chosen.extension} is made in a folder, which this service has not (SPOOL_DIR is off): "
+                "choose another format, such as csv, json or parquet."
+            )
         self._checks.begin(dataset)
         return make_plan(request, dataset, chosen, self._now(), self._carriage, located=located)
 

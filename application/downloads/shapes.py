@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from application.errors import ColumnUnsupported
 from application.formats import Format
+from application.geometry import WGS84
 from application.models import Dataset, Query, Shape
 
 # Whose values are a feature's id where no words name another; that of planning data.
@@ -59,7 +60,9 @@ def makers_of(shape: Shape | None) -> tuple[str, ...]:
     if shape is None:
         return ()
     is_moved = shape.crs not in ("", shape.geometry.crs)
-    return ("shapely", *(("pyproj", "convertbng") if is_moved else ()))
+    # The words of a reference system are of PROJ's version, too.
+    is_described = shape.form == "feature" and (shape.crs or shape.geometry.crs) != WGS84
+    return ("shapely", *(("pyproj", "convertbng") if is_moved or is_described else ()))
 
 
 def crs_accuracy(shape: Shape | None) -> str:

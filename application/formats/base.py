@@ -62,8 +62,9 @@ class Format:
     ``codable``: gzip and zstd make it smaller. ``native``: a stored object may be the answer itself.
     ``random_access``: its readers seek, so they want it whole before its headers. ``measured``: they ask
     for its length first. ``whole``: it is made whole first or refused, for limits of its own may end it.
-    ``most_rows`` are as many as a file holds, None for no bound. ``geometry``: its rows are features, so it
-    is only for datasets that have geometry. ``words``: it has a place for what a file says about itself;
+    ``spooled``: it is not made where there is no folder for it. ``most_rows`` are as many as a file holds,
+    None for no bound. ``geometry``: its rows are features, so it is only for datasets that have geometry.
+    ``words``: it has a place for what a file says about itself;
     ``column_words``: and for descriptions of columns. ``wkt``: it is text, so geometry is WKT in it.
     ``crs``: the one reference system that it has, empty for any. ``keyed``: its features have ids.
     ``dialect``: it is delimited text, and written so unless a query says otherwise. ``independent``: what
@@ -84,6 +85,7 @@ class Format:
     random_access: bool = False
     measured: bool = False
     whole: bool = False
+    spooled: bool = False
     most_rows: int | None = None
     geometry: bool = False
     words: bool = False

@@ -82,3 +82,30 @@ def _geojson(geometries: Geometries) -> npt.NDArray[np.object_]:
         members = "geometries" if name == "GeometryCollection" else "coordinates"
         texts[place] = f'{{"type":"{name}","{members}":[]}}'
     return texts
+
+
+class Extent:
+    """What all geometries together are: their kinds, and the bounds of all, empty for none."""
+
+    def __init__(self) -> None:
+        self.kinds: set[str] = set()
+        self.bounds: list[float] = []
+
+    def add(self, geometries: Geometries) -> None:
+        """Take more of them."""
+        self.kinds |= kinds(geometries)
+        found = shapely.total_bounds(geometries)
+        if np.isnan(found).any():
+            return
+        pairs = zip(self.bounds or found.tolist(), found.tolist(), strict=True)
+        self.bounds = [(min if place < 2 else max)(pair) for place, pair in enumerate(pairs)]
+
+
+def boxes(geometries: Geometries, kind: pa.DataType) -> pa.Array:
+    """The bounds of each as a struct of the least x and y and the greatest.
+
+    NULL for no geometry, and of NULLs for an empty one, which has no bounds.
+    """
+    absent = shapely.is_missing(geometries)
+    columns = [pa.array(numbers, pa.float64(), from_pandas=True) for numbers in shapely.bounds(geometries).T]
+    return pa.StructArray.from_arrays(columns, fields=list(kind), mask=pa.array(absent))

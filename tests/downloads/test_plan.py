@@ -29,7 +29,7 @@ WRITTEN_BY: dict[str, Made] = {
     "pyarrow": ALL,
     "polars": TEXT | WORKBOOKS,
     "orjson": TEXT | WORKBOOKS,
-    "shapely": FEATURES,
+    "shapely": FEATURES | {("geoparquet", "identity")},
     "pyproj": set(),
     "convertbng": set(),
     "isal": {made for made in ALL if made[1] == "gzip"} | WORKBOOKS,

@@ -45,6 +45,10 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
         ("revision 4", "pyarrow 26.0.1"),
         "6f73c74fecaa28ca45fc38f5d1e0e8ac563d8c42102ba426bd4015586567ddf5",
     ),
+    "geoparquet": (
+        ("revision 1", "pyarrow 26.0.1", "shapely 2.2.0"),
+        "2fc5b97d54b2bbde0351a3a35db504b91b4a3689298a4b29366c5e1359568031",
+    ),
     "arrow": (
         ("revision 1", "pyarrow 26.0.1"),
         "d19d3ea5934f5e755c5fb985ddfc064444f22802f397fac4db84e61e1bd999cc",

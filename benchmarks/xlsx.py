@@ -1,4 +1,4 @@
-"""Workbooks of 400,000 rows of ten columns: this service's writer beside others, each in a process of its own.
+"""Workbooks of 400,000 rows of ten columns: this writer beside others, each in a process of its own.
 
     .venv/bin/python -m pip install --target /tmp/writers XlsxWriter rustpy-xlsxwriter
     PYTHONPATH=/tmp/writers .venv/bin/python benchmarks/xlsx.py

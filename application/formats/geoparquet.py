@@ -1,7 +1,7 @@
 """GeoParquet 1.1: plain WKB, `geo` metadata, and a column of bounding boxes by which readers skip rows."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -47,18 +47,25 @@ class GeoparquetEncoder(ParquetEncoder):
         return super().start(self._schema)
 
     def encode(self, batch: pa.RecordBatch) -> Chunk:
+        return super().encode(self._boxed(batch))
+
+    def groups(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+        return super().groups(map(self._boxed, batches))
+
+    def finish(self) -> Chunk:
+        # What is told of all geometries is known now; the footer is written of this schema.
+        geo = {GEO: json.dumps(self._geo(), separators=(",", ":"))}
+        self._schema = self._schema.with_metadata({**(self._schema.metadata or {}), **geo})
+        return super().finish()
+
+    def _boxed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         geometries, properties = self._reader.read(batch)
         self._extent.add(geometries)
         columns = [properties.column(place) for place in self._kept]
         columns = [column.storage if _is_wkb(column.type) else column for column in columns]
         columns.insert(self._place, as_wkb(geometries))
         columns.append(boxes(geometries, self._schema.field(self._box).type))
-        return super().encode(pa.RecordBatch.from_arrays(columns, schema=self._schema))
-
-    def finish(self) -> Chunk:
-        # Under this key there was nothing so far, so readers find it.
-        self._writer.add_key_value_metadata({GEO.decode(): json.dumps(self._geo(), separators=(",", ":"))})
-        return super().finish()
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
     def _geo(self) -> dict[str, Any]:
         said: dict[str, Any] = {"encoding": "WKB", "geometry_types": sorted(self._extent.kinds)}

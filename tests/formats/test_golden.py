@@ -47,7 +47,7 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "geoparquet": (
         ("revision 1", "pyarrow 26.0.1", "shapely 2.2.0"),
-        "2fc5b97d54b2bbde0351a3a35db504b91b4a3689298a4b29366c5e1359568031",
+        "f108fdbd702eb1bda2f10425acc1d78d69be77236028025afe37d901d99153e6",
     ),
     "arrow": (
         ("revision 1", "pyarrow 26.0.1"),

@@ -30,7 +30,7 @@ def test_words_are_in_generated_parquet(tmp_path: Path) -> None:
         assert server.get("/datasets/a/manifest?format=csv").json()["licence"] == "OGL-UK-3.0"
 
 
-@pytest.mark.parametrize("extension", FORMATS)
+@pytest.mark.parametrize("extension", [row.extension for row in FORMATS.values() if not row.geometry])
 def test_an_e_tag_changes_with_the_words_that_the_file_carries_and_with_no_others(
     tmp_path: Path, extension: str
 ) -> None:

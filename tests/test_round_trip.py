@@ -5,13 +5,14 @@ import io
 import json
 import uuid
 from collections.abc import Iterator
-from datetime import date, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from application.main import create_app
 from application.settings import Settings
+from tests.support import workbooks
 
 GEO = '{"version": "1.1.0", "primary_column": "a", "columns": {}}'
 ONE = uuid.UUID("6f1e2a34-0000-4000-8000-1234567890ab")
@@ -151,6 +153,49 @@ def test_text_formats_agree_on_every_row_of_every_type(kind: str, client: TestCl
             assert item["a column"] is None
 
 
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_arrow_equals_the_file_in_every_type(kind: str, client: TestClient, folder: Path) -> None:
+    pq.write_table(table_of(COLUMNS[kind], 50), folder / "t.parquet", row_group_size=17)
+    source = pq.read_table(folder / "t.parquet")
+    result = pa.ipc.open_stream(client.get("/t.arrow").content).read_all()
+    anew = {pa.string_view(): pa.string()}
+    expected = [anew.get(field.type, field.type) for field in source.schema]
+    assert result.schema.types == expected
+    assert decoded(result).equals(decoded(source))
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_workbooks_and_tsv_have_every_value_of_every_type(
+    kind: str, client: TestClient, folder: Path
+) -> None:
+    pq.write_table(table_of(COLUMNS[kind], 50), folder / "t.parquet")
+    source = pq.read_table(folder / "t.parquet")["a column"]
+    texts = [row[1] for row in csv.reader(io.StringIO(client.get("/t.csv").text, newline=""))][1:]
+    tabbed = csv.reader(io.StringIO(client.get("/t.tsv").text, newline=""), "excel-tab")
+    assert [row[1] for row in tabbed][1:] == texts
+    cells = workbooks.columns(client.get("/t.xlsx").content)["a column"]
+    for is_absent, text, (form, value) in zip(source.is_null().to_pylist(), texts, cells, strict=True):
+        if is_absent:
+            assert form == "none"
+        elif form == "text":
+            assert value == text
+        elif form == "truth":
+            assert str(value).lower() == text
+        elif form == "number":
+            assert value == Decimal(text)
+        elif form.startswith("hh"):
+            assert datetime.fromisoformat(shown(value)).time() == time.fromisoformat(text[:12])
+        else:
+            day = shown(value)
+            assert datetime.fromisoformat(day) == datetime.fromisoformat(text.removesuffix("Z")[:23])
+
+
+def shown(days: Decimal) -> str:
+    """A day and time as a spreadsheet shows a number."""
+    thousandths = round(days * 86_400_000)
+    return (datetime(1899, 12, 30) + timedelta(milliseconds=thousandths)).isoformat(timespec="milliseconds")
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_timestamps_keep_every_digit(unit: str, client: TestClient, folder: Path) -> None:
     values = pa.array([1_600_000_001, None, -1], pa.timestamp(unit, "UTC"))
@@ -223,15 +268,19 @@ def test_variants_come_out_as_json(client: TestClient, folder: Path) -> None:
     assert "'v'" in refused.json()["detail"]
 
 
-@pytest.mark.parametrize("extension", ["csv", "json", "ndjson", "parquet"])
+@pytest.mark.parametrize("extension", ["csv", "tsv", "json", "ndjson", "parquet", "arrow", "xlsx"])
 def test_zero_rows_are_a_valid_file(extension: str, client: TestClient, folder: Path) -> None:
     pq.write_table(table_of(COLUMNS["string"]), folder / "t.parquet")
     body = client.get(f"/t.{extension}?row=-1").content
-    empty = {"csv": b'"row","a column"\n', "ndjson": b""}
+    empty = {"csv": b'"row","a column"\n', "tsv": b"row\ta column\n", "ndjson": b""}
     if extension in empty:
         assert body == empty[extension]
     elif extension == "json":
         assert json.loads(body) == []
+    elif extension == "arrow":
+        assert pa.ipc.open_stream(body).read_all().num_rows == 0
+    elif extension == "xlsx":
+        assert workbooks.sheet(body) == [[("text", "row"), ("text", "a column")]]
     else:
         assert pq.read_table(io.BytesIO(body)).num_rows == 0
 

@@ -13,27 +13,29 @@ from starlette.responses import Response
 from application.api.pages import FRESH_SECONDS, addresses_of, page_response
 from application.api.state import asker_of
 from application.client.contract import CATALOGUE, DESCRIPTION
-from application.datasets.figures import UNKNOWN
 from application.downloads.estimate import Way
 from application.downloads.plan import Request as DownloadRequest
 from application.downloads.preview import FirstRows, first_rows
+from application.downloads.shapes import shape_of
 from application.downloads.terms import Terms
 from application.errors import DatasetInvalid, DownloadError, ParameterProblem, QueryInvalid
 from application.formats import FORMATS
 from application.pages import figures
 from application.pages.catalogue import catalogue_page
 from application.pages.choices import Choices
-from application.pages.dataset import MOST_COLUMNS, DatasetPage, Estimate, Result, column_rows, sentence
+from application.pages.columns import MOST_COLUMNS, column_rows, few_valued, frequent_values, is_known
+from application.pages.dataset import DatasetPage, Estimate, Result, sentence
 from application.pages.form import Form, make_form
 from application.pages.preview import MOST_COLUMNS as PREVIEW_COLUMNS
 from application.pages.preview import ROWS, Preview, make_preview
 from application.pages.schema_org import schema_org
-from application.query.parameters import parse
+from application.query.parameters import ParsedQuery, parse
 from application.telemetry.facts import facts_of
 
 if TYPE_CHECKING:
     from application.datasets.description import Description
     from application.datasets.listing import Seen
+    from application.downloads.offers import Offer
     from application.models import Dataset, Query
     from application.service import Service
 
@@ -54,11 +56,13 @@ class Told:
     """What is known of a dataset beside its columns; empty where nobody says it."""
 
     labels: Mapping[str, Mapping[str, str]]
-    frequent: Mapping[str, Sequence[tuple[str, int]]]
+    frequent: Mapping[str, Sequence[tuple[str, int | None]]]
     few: frozenset[str]
 
 
-UNTOLD = Told({}, {}, frozenset())
+def _told(offer: Offer) -> Told:
+    profile = offer.description.profile
+    return Told(offer.labels, frequent_values(profile), few_valued(profile))
 
 
 def show_catalogue(request: Request, seen: Seen, sent: Pairs) -> Response:
@@ -74,13 +78,14 @@ def show_catalogue(request: Request, seen: Seen, sent: Pairs) -> Response:
 async def show_dataset(request: Request, current: Service, name: str, sent: Pairs) -> Response:
     """The page of a query; raises what planning raises. What fails for a part of it is said there."""
     dataset = await _found(current, name)
-    parsed = await asyncio.to_thread(parse, sent, dataset.columns, BASE.dialect)
-    told = UNTOLD
+    parsed = await asyncio.to_thread(_parsed, sent, dataset)
+    offer = await current.offers.find(name)
+    told = _told(offer)
     result = Result(
         dataset, parsed.query, sent, addresses=addresses_of(request), labels=told.labels, base=BASE
     )
-    offer, estimate, (first, problem) = await asyncio.gather(
-        current.offers.find(name), _estimate(current, result), _first(request, current, result)
+    estimate, (first, problem) = await asyncio.gather(
+        _estimate(current, result), _first(request, current, result)
     )
 
     def answer() -> Response:
@@ -96,9 +101,9 @@ async def show_choices(request: Request, current: Service, name: str, sent: Pair
     dataset = await _found(current, name)
     choices = Choices.of_controls(sent, dataset.columns)
     pairs, addresses = choices.pairs(dataset.columns), addresses_of(request)
-    told = UNTOLD
+    told = _told(await current.offers.find(name))
     try:
-        query = (await asyncio.to_thread(parse, pairs, dataset.columns, BASE.dialect)).query
+        query = (await asyncio.to_thread(_parsed, pairs, dataset)).query
     except QueryInvalid as error:
         problems = [(item.parameter, item.detail) for item in error.problems]
         facts_of(request.scope).code = "query-invalid"
@@ -110,6 +115,10 @@ async def show_choices(request: Request, current: Service, name: str, sent: Pair
 
         return await asyncio.to_thread(again)
     return Result(dataset, query, pairs, addresses=addresses, labels=told.labels, base=BASE).page
+
+
+def _parsed(sent: Pairs, dataset: Dataset) -> ParsedQuery:
+    return parse(sent, dataset.columns, BASE.dialect, shape_of(dataset, BASE))
 
 
 async def _found(current: Service, name: str) -> Dataset:
@@ -175,6 +184,7 @@ def _page(
     dataset, query, addresses = result.dataset, result.query, result.addresses
     possible = [name for name in FORMATS if name not in (estimate.problems or {})]
     choices = Choices.of_query(query, result.pairs, dataset.columns, told.few)
+    columns = column_rows(description, query, told.labels)
     left = len(query.columns) - len(first.columns)
     preview = Preview(problem=problem) if problem else _preview(result, told, first, left)
     return DatasetPage(
@@ -192,9 +202,9 @@ def _page(
         result.downloads(estimate, has_geometry=description.geometry is not None),
         _form(dataset, choices, told, addresses.beside(dataset.name, "choose")),
         preview,
-        column_rows(description, query),
+        columns,
         max(0, len(dataset.columns) - MOST_COLUMNS),
-        any(column.figures != UNKNOWN for column in description.columns),
+        is_known(columns),
         result.snippets(possible),
         result.check(possible),
         addresses.absolute(result.page),

@@ -5,23 +5,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from application.datasets.description import Description
-from application.datasets.figures import Figures
 from application.formats import FORMATS, Format
 from application.models import Dataset, Query
 from application.pages import figures
 from application.pages.addresses import Addresses
+from application.pages.columns import ColumnRow
 from application.pages.form import Form
 from application.pages.preview import Preview
 from application.pages.snippets import Snippet, snippets
-from application.pages.words import Labels, format_name, kind_of, told
+from application.pages.words import Labels, format_name, told
 from application.query.dialect import PRESETS
 from application.query.operators import OPERATORS
 from application.query.parameters import PARAMETERS
 from application.query.spelling import Pairs, spelled
 
-# Of a least or greatest value.
-LONGEST_BOUND = 40
+# Of a place as a chip tells it.
+LONGEST_AREA = 40
 # Of a name that says what is in the file.
 LONGEST_FILENAME = 80
 # Of these a chip has words of its own.
@@ -66,18 +65,6 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnRow:
-    """One column, as the page tells of it."""
-
-    name: str
-    kind: str
-    description: str
-    is_chosen: bool
-    filled: str = ""
-    values: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Check:
     """How to see that a file is whole."""
 
@@ -111,10 +98,6 @@ class DatasetPage:
     canonical: str
     json: str
     json_ld: str
-
-
-# Nobody reads on; the rest is in the API's description of the dataset.
-MOST_COLUMNS = 300
 
 
 class Result:
@@ -194,7 +177,7 @@ class Result:
             chip(told(item, self.labels), filters=rest)
         for area in query.areas:
             others = tuple(other for other in query.areas if other is not area)
-            chip(f"{area.relation} {area.text[:LONGEST_BOUND]}", areas=others)
+            chip(f"{area.relation} {area.text[:LONGEST_AREA]}", areas=others)
         if query.period:
             chip(PERIOD_WORDS[query.period.only], period=None)
         if query.columns != self.dataset.columns:
@@ -276,43 +259,6 @@ def sentence(dataset: Dataset, estimate: Estimate) -> str:
     if rows == total:
         return f"All {figures.count(total, 'row')}" if total != 1 else "The one row"
     return f"{rows:,} of {figures.count(total, 'row')}"
-
-
-def column_rows(description: Description, query: Query) -> tuple[ColumnRow, ...]:
-    """What is said of each column."""
-    chosen = {column.engine_name for column in query.columns}
-    rows = description.dataset.rows
-    return tuple(
-        ColumnRow(
-            column.name,
-            kind_of(column),
-            described.description,
-            column.engine_name in chosen,
-            _filled(described.figures, rows),
-            _bounds(described.figures),
-        )
-        for column, described in zip(
-            description.dataset.columns[:MOST_COLUMNS], description.columns, strict=False
-        )
-    )
-
-
-def _filled(known: Figures, rows: int) -> str:
-    """The share of rows that have a value, empty where nobody knows."""
-    return "" if known.nulls is None or not rows else figures.share(rows - known.nulls, rows)
-
-
-def _bounds(known: Figures) -> str:
-    if known.low is None or known.high is None:
-        return ""
-    low, high = (_bound(value) for value in (known.low, known.high))
-    return low if low == high else f"{low} to {high}"
-
-
-def _bound(value: object) -> str:
-    text = f"{value:,}" if isinstance(value, float) else str(value)
-    text = text if len(text) <= LONGEST_BOUND else text[: LONGEST_BOUND - 1] + "…"
-    return text or "empty"
 
 
 def _slug(text: str) -> str:

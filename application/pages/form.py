@@ -34,8 +34,8 @@ PERIOD_WORDS = {"current": "In force today", "historical": "No longer in force",
 # What says when a row ended.
 DAYS = frozenset({"text", "date", "date and time"})
 TRUTHS = ("true", "false")
-# A value, and how many rows have it.
-Frequent = tuple[str, int]
+# A value, and how many rows have it, None where nobody knows.
+Frequent = tuple[str, int | None]
 
 
 @dataclass(frozen=True, slots=True)

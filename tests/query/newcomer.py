@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from application.engine import scan
+from application.engine import reads
 from application.models import Query
 from application.query import parameters, sql
 
@@ -30,4 +30,4 @@ def add_first(patch: pytest.MonkeyPatch) -> None:
     """Have the service know `first=N` until the patch is undone."""
     patch.setattr(parameters, "Query", Newcomer)
     patch.setitem(parameters.PARAMETERS, "first", ROW)
-    patch.setattr(scan, "to_sql", to_sql)
+    patch.setattr(reads, "to_sql", to_sql)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urlencode
 
-VOID = {"meta", "link", "input", "br", "hr", "img", "path", "rect"}
+VOID = {"meta", "link", "input", "br", "hr", "img"}
 
 
 @dataclass(slots=True)
@@ -50,6 +50,9 @@ class _Reader(HTMLParser):
         self.open[-1].children.append(element)
         if tag not in VOID:
             self.open.append(element)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open[-1].children.append(Element(tag, {name: value or "" for name, value in attrs}))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open[-1].tag == tag, f"</{tag}> ends <{self.open[-1].tag}>"

@@ -119,19 +119,13 @@ def csv_over_fsspec(url: str, _: Path) -> pa.Table:
         return pyarrow.csv.read_csv(file)
 
 
-def stream_over_fsspec(url: str, _: Path) -> pa.Table:
-    import fsspec
+def stream_over_urllib(url: str, _: Path) -> pa.Table:
+    import urllib.request
+
     import pyarrow.ipc
 
-    with fsspec.filesystem("http", skip_instance_cache=True).open(url) as file:
-        return pyarrow.ipc.open_stream(file).read_all()
-
-
-def workbook_in_pandas(url: str, _: Path) -> pa.Table:
-    import pandas as pd
-
-    # The other engine, openpyxl, takes a minute for it.
-    return pa.Table.from_pandas(pd.read_excel(url, engine="calamine"), preserve_index=False)
+    with urllib.request.urlopen(url) as answer:
+        return pyarrow.ipc.open_stream(answer).read_all()
 
 
 def in_gdal(url: str, _: Path) -> pa.Table:
@@ -196,8 +190,7 @@ TOOLS: dict[str, Tool] = {
         whole=lambda url, _: by_pyarrow(url, COLUMNS),
         part=lambda url, _: by_pyarrow(url, ["entity"]),
     ),
-    "pyarrow.ipc over fsspec": Tool(extension="arrow", whole=stream_over_fsspec),
-    "pandas.read_excel": Tool(extension="xlsx", whole=workbook_in_pandas),
+    "pyarrow.ipc over urllib": Tool(extension="arrow", whole=stream_over_urllib),
     "GDAL CSV:/vsicurl/": Tool(
         extension="csv", whole=in_gdal, needs=("pyogrio", "the extra `dev`"), after_a_fetch=("whole",)
     ),

@@ -55,9 +55,11 @@ class Place:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The datasets, of which each test gets copies."""
     folder = tmp_path_factory.mktemp("made")
-    tables.write(tables.large(), folder / "large.parquet")
+    tables.write(tables.large(4), folder / "large.parquet")
+    # More than the bucket takes at a time.
+    tables.write(tables.large(12), folder / "largest.parquet")
     tables.write(tables.sample(), folder / "sample.parquet")
-    shutil.copy(folder / "large.parquet", folder / "bad.parquet")
+    shutil.copy(folder / "largest.parquet", folder / "bad.parquet")
     tables.spoil(folder / "bad.parquet", 8)
     return folder
 
@@ -215,14 +217,14 @@ def test_a_result_beyond_the_limit_is_exported_and_redirected_to(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
     with exporting(place) as served:
-        first = served.get("/large.csv")
+        first = served.get("/largest.csv")
         assert (first.status_code, first.json()["code"]) == (503, "export-pending")
         assert int(first.headers["retry-after"]) > 0
         assert first.headers["cache-control"] == "no-store"
-        found = fetched(patient(served, "/large.csv"))
-    assert found.content == truth(place, "/large.csv")
+        found = fetched(patient(served, "/largest.csv"))
+    assert found.content == truth(place, "/largest.csv")
     assert found.headers["content-type"] == "text/csv"
-    assert found.headers["content-disposition"] == 'attachment; filename="large.csv"'
+    assert found.headers["content-disposition"] == 'attachment; filename="largest.csv"'
     assert len(place.exported()) == 1
     assert place.notes() == []
     assert exports.PENDING not in caplog.text

@@ -260,13 +260,14 @@ class Shape:
     ``form`` is `stored`, `wkt`, `geojson` or `none` within a text format, and `feature` where rows are
     features.
     ``crs`` is the reference system of the answer, empty for the data's own. ``key`` is the column whose
-    values are the features' ids, empty for none.
+    values are the features' ids, empty for none. ``ordered``: an order was asked for.
     """
 
     geometry: Geometry
     form: Literal["stored", "wkt", "geojson", "none", "feature"]
     crs: str = ""
     key: str = ""
+    ordered: bool = False
 
     @property
     def changes(self) -> bool:

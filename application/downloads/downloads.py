@@ -213,7 +213,9 @@ class Downloads:
         cursors = max(1, self._threads // 2)
         while memory + (ahead := self._engine.ahead_bytes(plan.dataset, plan.query, cursors)) > self._memory:
             cursors -= 1
-        return DownloadJob(plan, self._engine, self._catalogue, memory + ahead, self._threads, cursors)
+        return DownloadJob(
+            plan, self._engine, self._catalogue, memory + ahead, self._threads, cursors, self._folder
+        )
 
     @property
     def most_kept(self) -> int:

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
-from typing import TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
 
@@ -28,6 +29,17 @@ GROUPS_AHEAD = 64 << 20
 
 
 Rows = TypeVar("Rows")
+
+
+@runtime_checkable
+class Layer(Protocol):
+    """An encoder that has the engine make all of the file at its end."""
+
+    def interrupt(self) -> None:
+        """Stop what runs."""
+
+    def close(self) -> None:
+        """Leave nothing behind."""
 
 
 class FileChunks:
@@ -68,6 +80,7 @@ class DownloadJob:
     memory: int
     threads: int = 1
     cursors: int = 1
+    folder: Path | None = None
     cancellation: Cancellation = field(default_factory=Cancellation)
 
     @property
@@ -89,19 +102,22 @@ class DownloadJob:
     def effort(self) -> float:
         """The process's CPU seconds while rows are put in order, or looked for: long without any bytes."""
         query = self.plan.query
-        return time.process_time() if query.order or query.areas else 0.0
+        is_silent = query.order or query.areas or self.plan.format.layer
+        return time.process_time() if is_silent else 0.0
 
     def run(self, tape: Tape) -> None:
         """Write the whole result, or raise; the version of the data is compared before and after."""
         with ExitStack() as held:
             is_coded = self.plan.coding != IDENTITY
             coded = held.enter_context(Compressor(self.plan.coding, self.threads)) if is_coded else None
-            self._write(tape, coded)
+            self._write(tape, coded, held)
 
-    def _write(self, tape: Tape, compressor: Compressor | None) -> None:
+    def _write(self, tape: Tape, compressor: Compressor | None, held: ExitStack) -> None:
         plan = self.plan
         self._raise_if_changed()
-        encoder = plan.format.open_encoder(plan.query.dialect, plan.about, plan.query.shape)
+        encoder = plan.format.open_encoder(plan.query.dialect, plan.about, plan.query.shape, self.folder)
+        if isinstance(encoder, Layer):
+            held.callback(encoder.close)
         try:
             dataset, query = self.engine.settled(
                 plan.dataset, plan.query, self.cancellation, wkt=plan.format.wkt
@@ -118,12 +134,17 @@ class DownloadJob:
             self._raise_if_changed()
             raise
         self._raise_if_changed()
-        for chunk in chunks.end(encoder):
+        for chunk in self._end(chunks, encoder):
             tape.write(compressor.compress(chunk) if compressor else chunk)
         if compressor:
             tape.write(compressor.finish())
         if not tape.size:
             tape.write(plan.filler)
+
+    def _end(self, chunks: FileChunks, encoder: Encoder) -> Iterator[Chunk]:
+        """What ends the file; of a layer that is all of it, made now."""
+        with self.cancellation.attached(encoder) if isinstance(encoder, Layer) else nullcontext():
+            yield from chunks.end(encoder)
 
     def _staged(
         self,

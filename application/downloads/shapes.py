@@ -40,6 +40,7 @@ def with_geometry(dataset: Dataset, query: Query, chosen: Format) -> Query:
         columns = (*columns, *(column for column in dataset.columns if column.name == name))
     if not any(column.name == shape.key for column in columns):
         shape = replace(shape, key="")
+    shape = replace(shape, ordered=chosen.reorders and bool(query.order))
     check_names(columns, shape, chosen.extension)
     if shape.crs and not shape.geometry.crs:
         raise ColumnUnsupported(

@@ -141,7 +141,7 @@ class Database:
         # It would hold 54 MB and, for a file written twice within a tick of the clock, old bytes.
         database.execute("SET GLOBAL enable_external_file_cache = false")
         if access.extension:
-            database.execute(f"LOAD {literal(str(_extension(access.extension)))}")
+            database.execute(f"LOAD {literal(str(extension_file(access.extension)))}")
         for name, value in access.settings:
             database.execute(f"SET GLOBAL {name} = {value}")
         self._secret = None
@@ -195,7 +195,7 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _extension(name: str) -> Path:
+def extension_file(name: str) -> Path:
     """The extension's file inside its wheel; nothing is downloaded or installed."""
     spec = find_spec(f"duckdb_extension_{name}")
     if spec is None or spec.origin is None:

@@ -9,6 +9,7 @@ __all__ = ["FORMATS", "PREVIEW", "Chunk", "Encoder", "Format", "GroupEncoder"]
 _TEXT_CHECK = "application.formats.columns:check"
 _TEXT_WRITERS = ("pyarrow", "polars", "orjson")
 _FEATURE_WRITERS = (*_TEXT_WRITERS, "shapely")
+_LAYER_WRITERS = (*_FEATURE_WRITERS, "duckdb-extension-spatial")
 # `growth` is the most that was measured, rounded up: 19 and 45 times what dictionaries had made small, and
 # for Parquet 1.9, of a file of six rows.
 
@@ -132,6 +133,41 @@ FORMATS: dict[str, Format] = {
             spooled=True,
             geometry=True,
             words=True,
+        ),
+        Format(
+            extension="fgb",
+            media_type="application/flatgeobuf",
+            use="QGIS, GDAL and maps on the web, which fetch a part of it by URL",
+            encoder="application.engine.layers:FlatgeobufEncoder",
+            check="application.formats.layer:check",
+            writers=_LAYER_WRITERS,
+            revision=1,
+            growth=20,
+            random_access=True,
+            whole=True,
+            spooled=True,
+            layer=True,
+            reorders=True,
+            geometry=True,
+            words=True,
+            wkt=True,
+        ),
+        Format(
+            extension="gpkg",
+            media_type="application/geopackage+sqlite3",
+            use="QGIS, ArcGIS and other tools for geography",
+            encoder="application.engine.layers:GeopackageEncoder",
+            check="application.formats.layer:check",
+            writers=_LAYER_WRITERS,
+            revision=1,
+            growth=20,
+            random_access=True,
+            whole=True,
+            spooled=True,
+            layer=True,
+            geometry=True,
+            words=True,
+            wkt=True,
         ),
         Format(
             extension="arrow",

@@ -15,6 +15,8 @@ from application.errors import ColumnUnsupported
 from application.formats.handles import check_handles
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
     from application.about import About
@@ -62,7 +64,9 @@ class Format:
     ``codable``: gzip and zstd make it smaller. ``native``: a stored object may be the answer itself.
     ``random_access``: its readers seek, so they want it whole before its headers. ``measured``: they ask
     for its length first. ``whole``: it is made whole first or refused, for limits of its own may end it.
-    ``spooled``: it is not made where there is no folder for it. ``most_rows`` are as many as a file holds,
+    ``spooled``: it is not made where there is no folder for it.
+    ``layer``: the engine makes it at the end, in such a folder; ``reorders``: in an order of its own, unless
+    one was asked for. ``most_rows`` are as many as a file holds,
     None for no bound. ``geometry``: its rows are features, so it is only for datasets that have geometry.
     ``words``: it has a place for what a file says about itself;
     ``column_words``: and for descriptions of columns. ``wkt``: it is text, so geometry is WKT in it.
@@ -86,6 +90,8 @@ class Format:
     measured: bool = False
     whole: bool = False
     spooled: bool = False
+    reorders: bool = False
+    layer: bool = False
     most_rows: int | None = None
     geometry: bool = False
     words: bool = False
@@ -110,17 +116,24 @@ class Format:
         return f"{self.media_type}; charset=utf-8" if with_charset and is_text else self.media_type
 
     def open_encoder(
-        self, dialect: Dialect | None = None, about: About | None = None, shape: Shape | None = None
+        self,
+        dialect: Dialect | None = None,
+        about: About | None = None,
+        shape: Shape | None = None,
+        folder: Path | None = None,
     ) -> Encoder:
         """Return a new encoder: of that dialect, or its own; where it has a place, it says ``about``.
 
-        The geometry is written as ``shape`` says, without which no rows are features.
+        The geometry is written as ``shape`` says, without which no rows are features. A layer is made in
+        ``folder``, or where the system has temporary files.
         """
         options: dict[str, object] = {"dialect": dialect or self.dialect} if self.dialect else {}
         if self.words and about:
             options["about"] = about
         if self.geometry:
             options["shape"] = shape
+        if self.layer:
+            options["folder"] = folder
         encoder: Encoder = _load(self.encoder)(**options)
         if shape and not self.geometry:
             shaped: Encoder = _load(_SHAPED)(encoder, shape)

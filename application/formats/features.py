@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from application.errors import ColumnUnsupported
-from application.geometry.reading import Geometries, read, values_text
+from application.geometry.reading import Geometries, flat, read, values_text
 from application.geometry.systems import Change, OutsideSystem, change
 from application.models import Column, Shape
 
@@ -25,10 +25,11 @@ class FeatureReader:
     """Takes the geometry out of batches of one schema, into a reference system.
 
     In its place is a column `{geometry}_text`: what is stored where that is no geometry, or where the
-    geometry has lost a part of it (M).
+    geometry has lost a part of it: M, and what is not flat or is empty, where ``is_flat``.
     """
 
-    def __init__(self, shape: Shape, schema: pa.Schema, crs: str) -> None:
+    def __init__(self, shape: Shape, schema: pa.Schema, crs: str, *, is_flat: bool = False) -> None:
+        self._is_flat = is_flat
         self._shape = shape
         self._name = shape.geometry.column
         self._change: Change = change(shape.geometry.crs, crs)
@@ -42,7 +43,9 @@ class FeatureReader:
         column = batch.column(self._place)
         geometries = read(column, self._shape.geometry.encoding)
         columns = list(batch.columns)
-        columns[self._place] = values_text(column, geometries, self._shape.geometry.encoding)
+        encoding, is_flat = self._shape.geometry.encoding, self._is_flat
+        columns[self._place] = values_text(column, geometries, encoding, is_flat=is_flat)
+        geometries = flat(geometries) if is_flat else geometries
         return Features(
             moved(geometries, self._change, self._shape),
             pa.RecordBatch.from_arrays(columns, schema=self.schema),

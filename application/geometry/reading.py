@@ -221,11 +221,18 @@ def _usable(geometries: Geometries) -> Geometries:
     return geometries
 
 
-def values_text(column: pa.Array, geometries: Geometries, encoding: str) -> pa.Array:
-    """The stored value, as text, where it is no geometry or has M, which the formats have no place for."""
+def values_text(
+    column: pa.Array, geometries: Geometries, encoding: str, *, is_flat: bool = False
+) -> pa.Array:
+    """The stored value, as text, where it is no geometry or has M, which the formats have no place for.
+
+    With ``is_flat`` also where it has heights, or is empty.
+    """
     if isinstance(column.type, pa.BaseExtensionType):
         column = column.storage
     wanted = shapely.is_missing(geometries) | shapely.has_m(geometries)
+    if is_flat:
+        wanted |= shapely.has_z(geometries) | shapely.is_empty(geometries)
     rows = np.flatnonzero(wanted & column.is_valid().to_numpy(zero_copy_only=False))
     texts = np.full(len(column), None, dtype=object)
     flat = _flat(column) if encoding in ("wkt", "wkb") else column
@@ -238,3 +245,10 @@ def values_text(column: pa.Array, geometries: Geometries, encoding: str) -> pa.A
 def has_measures(geometries: Geometries) -> bool:
     """True where a geometry has M."""
     return bool(shapely.has_m(geometries).any())
+
+
+def flat(geometries: Geometries) -> Geometries:
+    """The geometries without heights, None for those that are empty."""
+    found = np.array(shapely.force_2d(geometries), dtype=object)
+    found[shapely.is_empty(found)] = None
+    return found

@@ -109,3 +109,8 @@ def boxes(geometries: Geometries, kind: pa.DataType) -> pa.Array:
     absent = shapely.is_missing(geometries)
     columns = [pa.array(numbers, pa.float64(), from_pandas=True) for numbers in shapely.bounds(geometries).T]
     return pa.StructArray.from_arrays(columns, fields=list(kind), mask=pa.array(absent))
+
+
+def extended(geometries: Geometries) -> npt.NDArray[np.bool_]:
+    """Which of them are geometries that are not empty."""
+    return np.asarray(~(shapely.is_missing(geometries) | shapely.is_empty(geometries)))

@@ -1,0 +1,213 @@
+"""FlatGeobuf and GeoPackage, which GDAL writes: by a database for each file, in a folder of its own."""
+
+import errno
+import mmap
+import os
+import shutil
+import tempfile
+import weakref
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from application.about import About
+from application.engine.database import OUT_OF_MEMORY, extension_file, literal
+from application.errors import EngineFailed, ResultTooLarge, SpoolFull
+from application.formats.base import Chunk
+from application.formats.features import FeatureReader
+from application.formats.layer import values
+from application.formats.words import NOTHING, key_values
+from application.geometry.systems import well_known_text
+from application.geometry.writing import as_wkb, extended
+from application.models import Shape
+from application.query.sql import quote
+
+MEMORY = "256MB"
+# GDAL would write the time of day into each file.
+CURRENT_DATE = ("OGR_CURRENT_DATE", "2000-01-01T00:00:00.000Z")
+# Of earlier days the engine hands it wrong ones.
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9999, 12, 31)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What all rows of a file have in common."""
+
+    is_extended: bool = True  # each has a geometry that is not empty
+    odd_days: set[str] = field(default_factory=set)
+    not_numbers: set[str] = field(default_factory=set)
+
+
+class LayerEncoder:
+    """Writes one layer: rows go into a file of Arrow, from which GDAL makes the whole at the end."""
+
+    is_flat = False
+    driver = ""
+    extension = ""
+
+    def __init__(self, shape: Shape, about: About = NOTHING, folder: Path | None = None) -> None:
+        self._shape = shape
+        self._about = about
+        self._name = shape.geometry.column
+        self._crs = shape.crs or shape.geometry.crs
+        self._root = folder
+        self._seen = _Seen()
+        self._database: duckdb.DuckDBPyConnection | None = None
+        self._is_interrupted = False
+        self._writer: Any = None
+        self._forget: Any = None
+
+    def start(self, schema: pa.Schema) -> Chunk:
+        self._reader = FeatureReader(self._shape, schema, self._crs, is_flat=self.is_flat)
+        self._folder = Path(tempfile.mkdtemp(prefix="layer-", dir=self._root))
+        # However it ends, and whoever forgets it.
+        self._forget = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        names = self._reader.schema.names
+        empty = zip(self._reader.schema.types, names, strict=True)
+        own = [values(pa.nulls(0, kind), name).type for kind, name in empty]
+        fields = [pa.field(name, kind) for name, kind in zip(names, own, strict=True)]
+        self._schema = pa.schema([*fields, pa.field(self._name, pa.binary())])
+        self._rows = self._folder / "rows.arrow"
+        self._writer = pa.ipc.new_stream(self._rows.as_posix(), self._schema)
+        return b""
+
+    def encode(self, batch: pa.RecordBatch) -> Chunk:
+        geometries, properties = self._reader.read(batch)
+        columns = [
+            values(column, name)
+            for column, name in zip(properties.columns, properties.schema.names, strict=True)
+        ]
+        for column, name in zip(columns, properties.schema.names, strict=True):
+            self._look(column, name)
+        self._seen.is_extended &= bool(extended(geometries).all())
+        made = pa.RecordBatch.from_arrays([*columns, as_wkb(geometries)], schema=self._schema)
+        try:
+            self._writer.write_batch(made)
+        except OSError as error:
+            raise _told(error) from error
+        return b""
+
+    def finish(self) -> Chunk:
+        path = self._folder / f"{self._about.dataset or 'layer'}.{self.extension}"
+        try:
+            self._writer.close()
+            self._copy(path)
+            with path.open("rb") as file:
+                whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
+            raise _told(error) from error
+        self.close()
+        return memoryview(whole)
+
+    def close(self) -> None:
+        """Remove the folder; what was given is there as long as somebody has it."""
+        if self._writer:
+            self._writer.close()
+        if self._forget:
+            self._forget()
+
+    def interrupt(self) -> None:
+        """Stop what is being written, from any thread."""
+        self._is_interrupted = True
+        if self._database:
+            self._database.interrupt()
+
+    def _look(self, column: pa.Array, name: str) -> None:
+        if pa.types.is_date(column.type):
+            found = pc.min_max(column)
+            days = [found[end].as_py() for end in ("min", "max") if found[end].is_valid]
+            if any(not FIRST_DAY <= day <= LAST_DAY for day in days):
+                self._seen.odd_days.add(name)
+        elif pa.types.is_floating(column.type) and pc.any(pc.is_nan(column)).as_py():
+            self._seen.not_numbers.add(name)
+
+    def _copy(self, path: Path) -> None:
+        os.environ[CURRENT_DATE[0]] = CURRENT_DATE[1]
+        database = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": MEMORY,
+                # Rows in their order.
+                "threads": 1,
+                "temp_directory": "",
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "python_enable_replacements": False,
+                "allow_persistent_secrets": False,
+            },
+        )
+        with database, pa.memory_map(self._rows.as_posix()) as file:
+            database.execute(f"LOAD {literal(str(extension_file('spatial')))}")
+            database.execute(f"SET allowed_directories = [{literal(f'{self._folder}/')}]")
+            database.execute("SET enable_progress_bar = false")
+            database.execute("SET enable_external_access = false")
+            database.execute("SET lock_configuration = true")
+            database.register("rows", pa.ipc.open_stream(file))
+            self._database = database
+            if not self._is_interrupted:
+                database.execute(self._sql(path))
+
+    def _sql(self, path: Path) -> str:
+        shown = [self._shown(name) for name in self._schema.names[:-1]]
+        geometry = quote(self._name)
+        shown.append(f"ST_GeomFromWKB({geometry}) AS {quote(self._free('geom'))}")
+        options = ", ".join(literal(option) for option in self._options())
+        crs = f", SRS {literal(well_known_text(self._crs))}" if self._crs else ""
+        return (
+            f"COPY (SELECT {', '.join(shown)} FROM rows) TO {literal(str(path))} (FORMAT GDAL, "
+            f"DRIVER {literal(self.driver)}, LAYER_CREATION_OPTIONS ({options}){crs})"
+        )
+
+    def _shown(self, name: str) -> str:
+        is_text = name in self._seen.odd_days or (name in self._seen.not_numbers and not self.is_flat)
+        return f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" if is_text else quote(name)
+
+    def _options(self) -> list[str]:
+        said = {key.decode(): value.decode() for key, value in key_values(self._about).items()}
+        words = "\n".join(f"{key}: {value}" for key, value in said.items())
+        return [f"DESCRIPTION={words}"] if words else []
+
+    def _free(self, name: str) -> str:
+        """A name like this that no column has, whatever its case."""
+        taken = {known.lower() for known in self._schema.names[:-1]}
+        while name in taken:
+            name += "_"
+        return name
+
+
+class FlatgeobufEncoder(LayerEncoder):
+    """FlatGeobuf, with its index where each row has a geometry and no order was asked for.
+
+    The index puts rows in an order of its own, and refuses what has no extent. Heights are left to the text.
+    """
+
+    is_flat = True
+    driver = "FlatGeobuf"
+    extension = "fgb"
+
+    def _options(self) -> list[str]:
+        has_index = self._seen.is_extended and not self._shape.ordered
+        return [f"SPATIAL_INDEX={'YES' if has_index else 'NO'}", *super()._options()]
+
+
+class GeopackageEncoder(LayerEncoder):
+    """GeoPackage, with one layer."""
+
+    driver = "GPKG"
+    extension = "gpkg"
+
+    def _options(self) -> list[str]:
+        return [f"GEOMETRY_NAME={self._free('geom')}", f"FID={self._free('fid')}", *super()._options()]
+
+
+def _told(error: Any) -> Exception:
+    if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
+        return SpoolFull("The disk of this service is full; try again later.")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return ResultTooLarge(OUT_OF_MEMORY)
+    return EngineFailed("The file could not be written.")

@@ -65,8 +65,8 @@ def find_room(
 ) -> Room:
     """The room for so many productions that run and wait, for their clients, and for the results' files."""
     downloads = running + waiting
-    # Those of the engine do not do what a production's own do, which are as many where it compresses.
-    threads = engine_threads + (THREADS_OF_A_PRODUCTION + engine_threads) * running
+    # A production has as many as the engine to encode, to compress, and half as many to read.
+    threads = engine_threads + (THREADS_OF_A_PRODUCTION + 3 * engine_threads) * running
     return Room(
         (
             Allowance(

@@ -15,7 +15,7 @@ from application.datasets.looks import Looks
 from application.downloads.answer import Answer, Kind
 from application.downloads.areas import NOWHERE, Located, Locations, Reference, Row, invalid, references
 from application.downloads.content import Content
-from application.downloads.job import DownloadJob
+from application.downloads.job import DownloadJob, staged_bytes
 from application.downloads.plan import Carriage, Plan, Request, make_plan
 from application.downloads.preparation import Whole, prepare
 from application.downloads.redirects import Redirects
@@ -213,9 +213,9 @@ class Downloads:
         cursors = max(1, self._threads // 2)
         while memory + (ahead := self._engine.ahead_bytes(plan.dataset, plan.query, cursors)) > self._memory:
             cursors -= 1
-        return DownloadJob(
-            plan, self._engine, self._catalogue, memory + ahead, self._threads, cursors, self._folder
-        )
+        # What would fit alone is not refused for what its stages hold.
+        memory = min(self._memory, memory + ahead + staged_bytes(plan))
+        return DownloadJob(plan, self._engine, self._catalogue, memory, self._threads, cursors, self._folder)
 
     @property
     def most_kept(self) -> int:

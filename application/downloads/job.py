@@ -14,6 +14,7 @@ from application.downloads.plan import Plan
 from application.engine.cancellation import Cancellation
 from application.engine.conform import output_schema
 from application.engine.scan import Engine
+from application.engine.windows import VECTOR_ROWS
 from application.errors import DatasetChanged
 from application.formats import Chunk, Encoder, GroupEncoder
 from application.formats.compression import IDENTITY, Compressor
@@ -27,7 +28,6 @@ ROWS_AHEAD = 8 << 20
 CHUNKS_AHEAD = 16 << 20
 GROUPS_AHEAD = 64 << 20
 
-
 Rows = TypeVar("Rows")
 
 
@@ -40,6 +40,13 @@ class Layer(Protocol):
 
     def close(self) -> None:
         """Leave nothing behind."""
+
+
+def staged_bytes(plan: Plan) -> int:
+    """Bytes that are between the stages at most: what they take, or all rows and what is written of them."""
+    dataset = plan.dataset
+    rows = dataset.extents.vector_bytes(plan.query.columns_read) * dataset.rows // VECTOR_ROWS
+    return min(ROWS_AHEAD + CHUNKS_AHEAD, 2 * rows)
 
 
 class FileChunks:

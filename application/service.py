@@ -150,6 +150,8 @@ class Service:
         self.profiles.close()
         self.engine.give_up()
         self.productions.close()
+        self.listing.close(STOP_SECONDS)
+        self.estimates.close(STOP_SECONDS)
         self.engine.close()
         self.lanes.close(STOP_SECONDS)
 

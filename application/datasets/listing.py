@@ -84,6 +84,10 @@ class Listing:
             is_stale = now - self._refreshed > STALE_TIMES * self._max_age
             return self._latest if is_stale else None
 
+    def close(self, seconds: float) -> None:
+        """Look at nothing more, and wait so long for what runs: it may be inside the engine."""
+        self._lanes.close(seconds)
+
     @property
     def age(self) -> float:
         """The seconds since the list was begun to be made anew."""

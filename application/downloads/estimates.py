@@ -96,6 +96,10 @@ class Estimates:
         """Begin to estimate a download of a dataset that is known; raises Busy without any thread."""
         return self._lanes.begin(dataset.name, lambda: self.of(request, dataset, _formats(request)))
 
+    def close(self, seconds: float) -> None:
+        """Estimate nothing more, and wait so long for what runs: it may be inside the engine."""
+        self._lanes.close(seconds)
+
     def now(self, request: Request) -> Estimate:
         """The same for a thread that may wait for storage."""
         return self.of(request, self._catalogue.get(request.name), _formats(request))

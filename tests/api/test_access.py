@@ -47,7 +47,11 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
 
 def test_with_keys_set_a_download_needs_one_of_them(opened: Open) -> None:
     client = opened(api_key=f"{KEY},{OTHER}")
-    for path in ("/sample.csv", "/dataset/sample.csv", "/datasets/sample/manifest?format=csv", "/nothing"):
+    for path in (
+        *("/sample.csv", "/dataset/sample.csv", "/datasets", "/datasets/sample", "/nothing"),
+        *("/datasets/sample/manifest?format=csv", "/datasets/sample/estimate"),
+        "/datasets/sample/status?format=csv",
+    ):
         response = client.get(path)
         assert response.status_code == 401, path
         assert response.headers["www-authenticate"] == 'ApiKey realm="download-lambda"'

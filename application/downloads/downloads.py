@@ -99,11 +99,15 @@ class Downloads:
         chosen = request.format
         with span("plan", download_dataset=request.name, download_format=request.extension):
             dataset = self._catalogue.get(request.name, fresh=fresh)
-            rows = {
-                reference: self._row(parameter, reference)
-                for reference, parameter in references(request.parameters).items()
-            }
-            return self.fit(request, dataset, chosen, Located(rows, self._locations))
+            return self.fit(request, dataset, chosen, self.locate(request))
+
+    def locate(self, request: Request) -> Located:
+        """The rows of other datasets that a request's areas name; raises as ``plan``."""
+        rows = {
+            reference: self._row(parameter, reference)
+            for reference, parameter in references(request.parameters).items()
+        }
+        return Located(rows, self._locations)
 
     async def planned(self, request: Request, *, fresh: bool = False) -> Plan:
         """As ``plan``, in a task, which shares its look at the dataset with all who ask for it.
@@ -113,7 +117,7 @@ class Downloads:
         chosen = request.format
         with span("plan", download_dataset=request.name, download_format=request.extension):
             dataset = await self.find(request.name, fresh=fresh)
-            located = await self._located(request)
+            located = await self.located(request)
             return await asyncio.to_thread(self.fit, request, dataset, chosen, located)
 
     def fit(self, request: Request, dataset: Dataset, chosen: Format, located: Located = NOWHERE) -> Plan:
@@ -126,8 +130,8 @@ class Downloads:
         self._checks.begin(dataset)
         return make_plan(request, dataset, chosen, self._now(), self._carriage, located=located)
 
-    async def _located(self, request: Request) -> Located:
-        """The rows of other datasets that a request's areas name; raises as ``planned``."""
+    async def located(self, request: Request) -> Located:
+        """As ``locate``, in a task; raises as ``planned``."""
         rows = {}
         for reference, parameter in references(request.parameters).items():
             try:
@@ -216,6 +220,11 @@ class Downloads:
         # What would fit alone is not refused for what its stages hold.
         memory = min(self._memory, memory + ahead + staged_bytes(plan))
         return DownloadJob(plan, self._engine, self._catalogue, memory, self._threads, cursors, self._folder)
+
+    @property
+    def folder(self) -> Path | None:
+        """Where files are made, if there is a place."""
+        return self._folder
 
     @property
     def most_kept(self) -> int:

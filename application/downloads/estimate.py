@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from application.downloads.job import FileChunks
+from application.downloads.job import FileChunks, Layer
 from application.downloads.plan import Plan
 from application.formats import Chunk, Format
 from application.formats.parquet import ROW_GROUP_ROWS
@@ -71,31 +73,38 @@ def _format_json(item: FormatEstimate) -> dict[str, Any]:
     return {"extension": item.format.extension, **sized, **answer}
 
 
-def estimated_size(plan: Plan, sample: Sequence[pa.RecordBatch], schema: pa.Schema, rows: int) -> int:
+def estimated_size(
+    plan: Plan, sample: Sequence[pa.RecordBatch], schema: pa.Schema, rows: int, folder: Path | None = None
+) -> int:
     """The bytes of so many rows in a plan's format, from some of them; exact if these are all.
 
-    Raises ColumnUnsupported where a value of the sample cannot be written.
+    Files that have to be made are made in the folder. Raises ColumnUnsupported where a value of the sample cannot be written.
     """
     seen = sum(batch.num_rows for batch in sample)
-    whole = encoded_size(plan, sample, schema)
+    whole = encoded_size(plan, sample, schema, folder)
     if rows == seen:
         return whole
-    empty = encoded_size(plan, (), schema)
+    empty = encoded_size(plan, (), schema, folder)
     if not seen:
         return empty
-    if plan.format.codable or rows < seen:
+    if plan.format.codable or plan.format.layer or rows < seen:
         return empty + (whole - empty) * rows // seen
     group = min(rows, ROW_GROUP_ROWS)
     by_group = (whole - empty) * (group / seen) ** _growth(plan, sample, schema, whole - empty, empty)
     return empty + int(by_group * rows / group)
 
 
-def encoded_size(plan: Plan, batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> int:
+def encoded_size(
+    plan: Plan, batches: Sequence[pa.RecordBatch], schema: pa.Schema, folder: Path | None = None
+) -> int:
     """How many bytes a plan's own encoder makes of these rows."""
-    encoder = plan.format.open_encoder(plan.query.dialect, plan.about, plan.query.shape)
-    chunks = FileChunks(encoder.start(schema), plan.format.joiner)
-    size = sum(map(_length, chunks.of(map(encoder.encode, batches))))
-    return size + sum(map(_length, chunks.end(encoder)))
+    with ExitStack() as held:
+        encoder = plan.format.open_encoder(plan.query.dialect, plan.about, plan.query.shape, folder)
+        if isinstance(encoder, Layer):
+            held.callback(encoder.close)
+        chunks = FileChunks(encoder.start(schema), plan.format.joiner)
+        size = sum(map(_length, chunks.of(map(encoder.encode, batches))))
+        return size + sum(map(_length, chunks.end(encoder)))
 
 
 def _length(chunk: Chunk) -> int:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pyarrow as pa
 
 from application.datasets.catalogue import Catalogue
 from application.datasets.statistics import Extent, Group
+from application.downloads.areas import NOWHERE, Located
 from application.downloads.downloads import Downloads
 from application.downloads.estimate import Estimate, FormatEstimate, Way, estimated_size
 from application.downloads.plan import SMALL_BYTES, Plan, Request, find_format
@@ -84,7 +86,7 @@ class Estimates:
         Raises as ``Downloads.plan``, and Busy where it takes too long.
         """
         dataset = await self._downloads.find(request.name)
-        work = self.begin(request, dataset)
+        work = self.begin(request, dataset, await self._downloads.located(request))
         try:
             return await outcome(work, MOST_SECONDS)
         except TimeoutError:
@@ -92,9 +94,12 @@ class Estimates:
         finally:
             work.cancel()
 
-    def begin(self, request: Request, dataset: Dataset) -> "Future[Estimate]":
-        """Begin to estimate a download of a dataset that is known; raises Busy without any thread."""
-        return self._lanes.begin(dataset.name, lambda: self.of(request, dataset, _formats(request)))
+    def begin(self, request: Request, dataset: Dataset, located: Located = NOWHERE) -> "Future[Estimate]":
+        """Begin to estimate a download of a dataset that is known, and of rows that its areas name.
+
+        Raises Busy without any thread.
+        """
+        return self._lanes.begin(dataset.name, lambda: self.of(request, dataset, _formats(request), located))
 
     def close(self, seconds: float) -> None:
         """Estimate nothing more, and wait so long for what runs: it may be inside the engine."""
@@ -102,19 +107,26 @@ class Estimates:
 
     def now(self, request: Request) -> Estimate:
         """The same for a thread that may wait for storage."""
-        return self.of(request, self._catalogue.get(request.name), _formats(request))
+        located = self._downloads.locate(request)
+        return self.of(request, self._catalogue.get(request.name), _formats(request), located)
 
     def known_rows(self, plan: Plan) -> int | None:
         """How many rows a plan's result has, where that is known without looking."""
-        if _has_every_row(plan.query):
-            return _cut(plan.query, plan.dataset.rows)
+        if (known := plan.query.known_rows(plan.dataset)) is not None:
+            return known
         with self._lock:
             counted = self._counts.get(plan.e_tag)
         return None if counted is None else _cut(plan.query, counted)
 
-    def of(self, request: Request, dataset: Dataset, formats: Sequence[Format]) -> Estimate:
+    def of(
+        self,
+        request: Request,
+        dataset: Dataset,
+        formats: Sequence[Format],
+        located: Located = NOWHERE,
+    ) -> Estimate:
         """The same of a dataset that is known."""
-        plans, refused = self._plans(request, dataset, formats)
+        plans, refused = self._plans(request, dataset, formats, located)
         query = plans[0].query if plans else Query(dataset.columns)
         extent = self._catalogue.extent(dataset, query)
         rows = self._rows(plans, dataset, query, extent)
@@ -132,7 +144,7 @@ class Estimates:
         )
 
     def _plans(
-        self, request: Request, dataset: Dataset, formats: Sequence[Format]
+        self, request: Request, dataset: Dataset, formats: Sequence[Format], located: Located
     ) -> tuple[list[Plan], dict[str, FormatEstimate]]:
         """What fits the dataset, and of the other formats why not; raises where no format fits."""
         plans: list[Plan] = []
@@ -140,7 +152,7 @@ class Estimates:
         first: DownloadError | None = None
         for row in formats:
             try:
-                plan = self._downloads.fit(replace(request, extension=row.extension), dataset, row)
+                plan = self._downloads.fit(replace(request, extension=row.extension), dataset, row, located)
                 if not plan.is_native:
                     self._downloads.memory_for(plan)
                 plans.append(plan)
@@ -153,19 +165,28 @@ class Estimates:
 
     def _rows(self, plans: Sequence[Plan], dataset: Dataset, query: Query, extent: Extent) -> int | None:
         """How many rows there are, if that is found out in time."""
-        if _has_every_row(query):
-            return _cut(query, dataset.rows)
+        if (known := query.known_rows(dataset)) is not None:
+            return known
         for plan in plans:
             if (made := self._made(plan)) and made[1] is not None:
                 return made[1]
         key = plans[0].e_tag if plans else ""
-        counted = self._remembered(self._counts, key, lambda: self._count(dataset, query))
+        counted = self._remembered(self._counts, key, lambda: self._count(plans[0]) if plans else None)
         return None if counted is None else _cut(query, counted)
 
-    def _count(self, dataset: Dataset, query: Query) -> int | None:
+    def _count(self, plan: Plan) -> int | None:
+        """How many rows meet a plan's conditions, if that is found out in time."""
+        dataset, query = plan.dataset, plan.query
         parts = self._catalogue.matching(dataset, query)
         with within(COUNT_SECONDS) as cancellation, suppress(DownloadError):
-            return self._probe.count(dataset, query, cancellation, parts) if parts else 0
+            if not parts:
+                return 0
+            if not query.areas:
+                return self._probe.count(dataset, query, cancellation, parts)
+            # Which rows are in an area only those tell that have passed its test.
+            bare = replace(query, columns=query.columns[:1], order=(), limit=None, offset=0, shape=None)
+            with closing(self._engine.batches(dataset, bare, cancellation, parts, plan.tests)) as batches:
+                return sum(batch.num_rows for batch in batches)
         return None
 
     def _made(self, plan: Plan) -> tuple[int, int | None] | None:
@@ -191,7 +212,7 @@ class Estimates:
                 read = _read_as(plan)
                 if read not in samples:
                     samples[read] = self._sample(plan, dataset, rows, extent)
-                return _sized(plan, samples[read], rows, at_most)
+                return _sized(plan, samples[read], rows, at_most, self._downloads.folder)
 
             sizes[plan.format.extension] = (self._remembered(self._sizes, plan.e_tag, estimate), False)
         return sizes
@@ -203,8 +224,9 @@ class Estimates:
             loose = plan.query if plan.query.limit is not None else replace(plan.query, order=())
             dataset, query = self._engine.settled(dataset, loose, cancellation, wkt=plan.format.wkt)
             schema = output_schema(dataset, query)
-            if (rows is not None and rows <= ALL_ROWS) or not has_windows(dataset, query):
-                return self._first_rows(dataset, query, cancellation, schema)
+            is_few = rows is not None and rows <= ALL_ROWS
+            if is_few or query.areas or not has_windows(dataset, query):
+                return self._first_rows(replace(plan, dataset=dataset, query=query), cancellation, schema)
             by_path = {part.meta.path: part for part in dataset.parts}
             found: list[pa.RecordBatch] = []
             seen = 0
@@ -218,13 +240,12 @@ class Estimates:
             return _Sample(schema, tuple(found), seen)
         return None
 
-    def _first_rows(
-        self, dataset: Dataset, query: Query, cancellation: Cancellation, schema: pa.Schema
-    ) -> _Sample:
+    def _first_rows(self, plan: Plan, cancellation: Cancellation, schema: pa.Schema) -> _Sample:
+        dataset, query = plan.dataset, plan.query
         few = replace(query, limit=min(ALL_ROWS, ALL_ROWS if query.limit is None else query.limit))
         parts = self._catalogue.matching(dataset, query)
         found: list[pa.RecordBatch] = []
-        with closing(self._engine.batches(dataset, few, cancellation, parts)) as batches:
+        with closing(self._engine.batches(dataset, few, cancellation, parts, plan.tests)) as batches:
             for batch in batches:
                 found.append(batch)
                 if _is_enough(found):
@@ -245,6 +266,11 @@ class Estimates:
             return Way.REFUSED, f"{told}. {plan.advice}"
         if plan.is_native:
             return Way.STORED, "It is the stored object itself."
+        if plan.format.whole and size is not None and size > kept:
+            told = f"It is made whole first, and {kept:,} bytes can be kept here"
+            if limits.has_exports:
+                return Way.EXPORT, f"{told}; it is made into a bucket, and redirected to."
+            return Way.REFUSED, f"{told}. {plan.advice}"
         if limits.is_whole:
             return Way.WHOLE, "Every result here is made whole before it is sent."
         if plan.format.random_access and kept:
@@ -280,25 +306,22 @@ def _read_as(plan: Plan) -> str:
     return repr((replace(plan.query, dialect=None).identity(), has_wkb and plan.format.wkt, plan.query.shape))
 
 
-def _sized(plan: Plan, sample: _Sample | None, rows: int | None, at_most: int) -> int | None:
+def _sized(
+    plan: Plan, sample: _Sample | None, rows: int | None, at_most: int, folder: Path | None
+) -> int | None:
     if sample is None or (not sample.batches and rows != 0):
         return None
     if rows is None:
         # As dense as where it was looked.
         rows = at_most * sample.rows // sample.seen if sample.seen else at_most
     try:
-        return estimated_size(plan, sample.batches, sample.schema, rows)
+        return estimated_size(plan, sample.batches, sample.schema, rows, folder)
     except DownloadError:
         return None
 
 
 def _formats(request: Request) -> list[Format]:
     return [find_format(request.extension)] if request.extension else list(FORMATS.values())
-
-
-def _has_every_row(query: Query) -> bool:
-    """True where no condition leaves rows out."""
-    return replace(query, filters=(), period=None) == query
 
 
 def _cut(query: Query, rows: int) -> int:

@@ -78,7 +78,8 @@ class Statuses:
             return [plan]
         fit = self._downloads.fit
         codings = (replace(request, coding=coding) for coding in (IDENTITY, *CODINGS))
-        return [fit(coded, plan.dataset, plan.format) for coded in codings]
+        located = self._downloads.locate(request)
+        return [fit(coded, plan.dataset, plan.format, located) for coded in codings]
 
     def _exported(self, plan: Plan, rows: int | None) -> Status:
         try:

@@ -177,3 +177,14 @@ def test_a_status_says_why_a_result_failed(tmp_path: Path) -> None:
         estimated = estimate(server, "/datasets/a/estimate?format=csv")
         assert estimated["rows"] == 40_000
         assert json.dumps(estimated["formats"]).count("bytes") == 0
+
+
+def test_rows_in_an_area_are_counted_by_its_test(tmp_path: Path) -> None:
+    rows = {"n": range(100), "geometry": [f"POINT ({n} {n})" for n in range(100)]}
+    tables.write(pa.table(rows), tmp_path / "a.parquet")
+    with serving_folder(tmp_path) as server:
+        found = estimate(server, "/datasets/a/estimate?bbox=9.5,9.5,29.5,29.5")
+        assert found["rows"] == 20
+        for item in found["formats"]:
+            size = len(server.get(f"/a.{item['extension']}?bbox=9.5,9.5,29.5,29.5").content)
+            assert abs(item["bytes"] - size) <= 0.25 * size, item

@@ -275,8 +275,14 @@ class Estimates:
             return Way.WHOLE, "Every result here is made whole before it is sent."
         if plan.format.random_access and kept:
             if size is not None and size > kept:
-                return Way.STREAM, f"It is larger than the {kept:,} bytes that can be kept here."
-            return Way.WHOLE, "Its readers seek, so it is made whole before it is sent, if that is quick."
+                told = f"It is larger than the {kept:,} bytes that can be kept here"
+                if not plan.format.whole:
+                    return Way.STREAM, f"{told}."
+                if limits.has_exports:
+                    return Way.EXPORT, f"{told}; the result is made into a bucket, and redirected to."
+                return Way.REFUSED, f"{told}. {plan.advice}"
+            quick = "" if plan.format.whole else ", if that is quick"
+            return Way.WHOLE, f"Its readers seek, so it is made whole before it is sent{quick}."
         if size is not None and size <= SMALL_BYTES and plan.may_be_small:
             return Way.WHOLE, "It is small."
         return Way.STREAM, "It is sent as it is made."

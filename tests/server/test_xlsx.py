@@ -126,6 +126,19 @@ def test_what_has_no_place_is_refused_to_all_ways_of_asking(root: Path) -> None:
         assert eventually(lambda: productions() == 0)
 
 
+def test_an_estimate_says_what_becomes_of_it(root: Path, served: Served) -> None:
+    def told(server: Served, name: str = "large") -> dict[str, str]:
+        formats = server.get(f"/datasets/{name}/estimate").json()["formats"]
+        return next(row for row in formats if row["extension"] == "xlsx")
+
+    assert told(served)["answer"] == "whole"
+    assert "if that is quick" not in told(served)["reason"]
+    assert told(served, "many")["answer"] == "refused"
+    assert "1,048,575" in told(served, "many")["reason"]
+    with serving_folder(root, spool_max_result=1 << 20) as small:
+        assert told(small)["answer"] == "refused"
+
+
 def test_without_a_spool_it_streams(root: Path) -> None:
     with serving_folder(root, spool_dir="off", whole_seconds=0) as served:
         response = served.get(fresh())

@@ -1,12 +1,14 @@
 """Results that no answer can carry: refused with the numbers, or exported once and redirected to."""
 
 import gzip
+import io
 import json
 import os
 import shutil
 import subprocess
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -114,6 +116,18 @@ def fetched(response: httpx2.Response) -> httpx2.Response:
 def truth(place: Place, path: str) -> bytes:
     with serving_folder(place.datasets) as plain:
         return plain.get(path).content
+
+
+def test_a_workbook_beyond_the_limit_is_exported_and_a_small_one_answered(place: Place) -> None:
+    with exporting(place) as served:
+        path = "/large.xlsx?limit=40000"
+        # Another storage has other ETags, which the second sheet tells.
+        exported, other = (
+            zipfile.ZipFile(io.BytesIO(body)).read("xl/worksheets/sheet1.xml")
+            for body in (fetched(patient(served, path)).content, truth(place, path))
+        )
+        assert exported == other
+        assert served.get("/sample.xlsx").status_code == 200
 
 
 def test_a_result_beyond_the_limit_is_refused_with_the_numbers(place: Place) -> None:

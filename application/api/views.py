@@ -30,6 +30,7 @@ from application.pages.preview import MOST_COLUMNS as PREVIEW_COLUMNS
 from application.pages.preview import ROWS, Preview, make_preview
 from application.pages.schema_org import schema_org
 from application.query.parameters import ParsedQuery, parse
+from application.telemetry import logger
 from application.telemetry.facts import facts_of
 
 if TYPE_CHECKING:
@@ -156,7 +157,9 @@ async def _estimate(current: Service, result: Result) -> Estimate:
     try:
         async with asyncio.timeout(ESTIMATE_SECONDS):
             found = await current.estimates.find(asked)
-    except (DownloadError, TimeoutError):
+    except Exception as error:  # noqa: BLE001 - a page without sizes is better than none
+        if not isinstance(error, DownloadError | TimeoutError):
+            logger.exception("Dataset %r could not be estimated", result.dataset.name)
         rows = result.dataset.rows if result.query.has_all_rows(result.dataset) else None
         return Estimate(rows, is_pending=True)
     sizes, problems, slow = {}, {}, set()

@@ -150,7 +150,9 @@ class Production:
         job, tape = self._job, self.tape
         work = self.work = replace(self.work, size=job.size())
         self._slots.enter(work, lambda: job.cancellation.is_set)
-        _stand_back(SHORT_NICENESS if work.is_short else LARGE_NICENESS)
+        # Alone it has the cores; the niceness of a thread cannot be taken back.
+        if self._slots.taken > 1:
+            _stand_back(SHORT_NICENESS if work.is_short else LARGE_NICENESS)
         try:
             with span("produce"), watched(tape, self.stop, self._patience, job.effort):
                 job.run(tape)

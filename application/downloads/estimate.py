@@ -78,7 +78,8 @@ def estimated_size(
 ) -> int:
     """The bytes of so many rows in a plan's format, from some of them; exact if these are all.
 
-    Files that have to be made are made in the folder. Raises ColumnUnsupported where a value of the sample cannot be written.
+    Files that have to be made are made in the folder. Raises ColumnUnsupported where a value of the sample
+    cannot be written.
     """
     seen = sum(batch.num_rows for batch in sample)
     whole = encoded_size(plan, sample, schema, folder)

@@ -286,13 +286,13 @@ class Query:
 
     columns: tuple[Column, ...]
     filters: tuple[Filter, ...] = ()
-    areas: tuple[Area, ...] = ()
     period: Period | None = None
     order: tuple[Order, ...] = ()
     limit: int | None = None
     offset: int = 0
     dialect: Dialect | None = None
     shape: Shape | None = None
+    areas: tuple[Area, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """Every field that is not at its default, as JSON has it: equal for equal queries only.

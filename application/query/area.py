@@ -27,13 +27,11 @@ def bbox(texts: Sequence[str], areas: Areas, _: object) -> Areas:
 
 
 def bbox_crs(texts: Sequence[str], areas: Areas, _: object) -> Areas:
-    """The reference system of the box; raises ValueError."""
+    """The reference system of the box, if there is one; raises ValueError."""
     # What knows reference systems takes a while to load.
     from application.geometry import WGS84
     from application.geometry.systems import read_system
 
-    if not any(area.relation == BBOX for area in areas):
-        raise ValueError("it says which reference system bbox is in, and there is no bbox")
     name = read_system(texts[0])
     crs = "" if name == WGS84 else name
     return tuple(replace(area, crs=crs) if area.relation == BBOX else area for area in areas)

@@ -58,6 +58,11 @@ class Parameter:
         return "dialect" in self.into
 
     @property
+    def is_of_geometry(self) -> bool:
+        """True for what asks for a dataset that has geometry."""
+        return self.is_of_shape or "areas" in self.into
+
+    @property
     def is_of_shape(self) -> bool:
         """True for what says how the geometry column is written."""
         return "shape" in self.into

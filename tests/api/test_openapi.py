@@ -34,6 +34,8 @@ from tests.support import tables
 Document = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 
+# Those of datasets without geometry.
+PLAIN = {name: row for name, row in FORMATS.items() if not row.geometry}
 TYPED = pa.table(
     {
         "entity": pa.array([1], pa.int32()),
@@ -117,16 +119,19 @@ def test_a_document_is_valid(name: str, client: TestClient) -> None:
 def test_every_parameter_is_in_the_documents_in_the_tables_words(
     method: str, whole: Document, typed: Document
 ) -> None:
-    for of, path in ((whole, "/{dataset}.{extension}"), (typed, "/typed.csv")):
+    plain = {name: row for name, row in PARAMETERS.items() if not row.is_of_geometry}
+    for of, path, rows in ((whole, "/{dataset}.{extension}", PARAMETERS), (typed, "/typed.csv", plain)):
         found = parameters(of, path, method)
-        for row in PARAMETERS.values():
+        # What asks for geometry is not offered where there is none.
+        assert rows.keys() == PARAMETERS.keys() & found.keys()
+        for row in rows.values():
             assert found[row.name]["description"] == row.words
             assert (found[row.name]["schema"]["type"] == "array") == row.repeatable
     assert NAMED_FILTERS.keys() < parameters(whole, "/{dataset}.{extension}", method).keys()
 
 
 def test_what_is_for_delimited_text_is_offered_there_alone(typed: Document) -> None:
-    for extension, row in FORMATS.items():
+    for extension, row in PLAIN.items():
         offered = parameters(typed, f"/typed.{extension}").keys()
         assert {name for name, item in PARAMETERS.items() if item.is_of_text and name in offered} == (
             {name for name, item in PARAMETERS.items() if item.is_of_text} if row.dialect else set()
@@ -177,7 +182,7 @@ def test_columns_are_named_where_columns_are_chosen(typed: Document) -> None:
 
 
 def test_a_form_has_the_parameters_of_the_address(typed: Document) -> None:
-    for extension in FORMATS:
+    for extension in PLAIN:
         in_address = {
             name: item["schema"]
             for name, item in parameters(typed, f"/typed.{extension}").items()
@@ -194,6 +199,9 @@ def test_every_format_is_in_the_documents(whole: Document, typed: Document) -> N
     assert extension["schema"]["enum"] == list(FORMATS)
     for name, row in FORMATS.items():
         assert row.use in extension["description"]
+        assert (f"/typed.{name}" in typed["paths"]) == (name in PLAIN)
+        if name not in PLAIN:
+            continue
         content = typed["paths"][f"/typed.{name}"]["get"]["responses"]["200"]["content"]
         assert list(content) == [row.media_type]
     content = whole["paths"]["/{dataset}.{extension}"]["get"]["responses"]["200"]["content"]

@@ -20,7 +20,8 @@ Made = set[tuple[str, str]]
 ALL = {
     (name, coding) for name, row in FORMATS.items() for coding in (CODINGS if row.codable else ("identity",))
 }
-FEATURES = {made for made in ALL if made[0] in ("geojson", "geojsonl")}
+FEATURES = {made for made in ALL if made[0] in ("geojson", "geojsonl", "fgb", "gpkg")}
+LAYERS = {made for made in FEATURES if made[0] in ("fgb", "gpkg")}
 TEXT = {made for made in ALL if made[0] in ("csv", "tsv", "json", "ndjson")} | FEATURES
 WORKBOOKS = {made for made in ALL if made[0] == "xlsx"}
 # What an upgrade of each may change the bytes of.
@@ -30,6 +31,7 @@ WRITTEN_BY: dict[str, Made] = {
     "polars": TEXT | WORKBOOKS,
     "orjson": TEXT | WORKBOOKS,
     "shapely": FEATURES | {("geoparquet", "identity")},
+    "duckdb-extension-spatial": LAYERS,
     "pyproj": set(),
     "convertbng": set(),
     "isal": {made for made in ALL if made[1] == "gzip"} | WORKBOOKS,

@@ -49,6 +49,28 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
         ("revision 1", "pyarrow 26.0.1", "shapely 2.2.0"),
         "f108fdbd702eb1bda2f10425acc1d78d69be77236028025afe37d901d99153e6",
     ),
+    "fgb": (
+        (
+            "revision 1",
+            "pyarrow 26.0.1",
+            "polars 2.1.0",
+            "orjson 3.13.0",
+            "shapely 2.2.0",
+            "duckdb-extension-spatial 1.5.5",
+        ),
+        "4ee806fb5b6e55ae743c50b36f9ef3019dedc545592f80fcffd4766a471cd510",
+    ),
+    "gpkg": (
+        (
+            "revision 1",
+            "pyarrow 26.0.1",
+            "polars 2.1.0",
+            "orjson 3.13.0",
+            "shapely 2.2.0",
+            "duckdb-extension-spatial 1.5.5",
+        ),
+        "59a80c8b10fb94c67b90da7dd8e1cabdf5856051259333916529c495e06c2002",
+    ),
     "arrow": (
         ("revision 1", "pyarrow 26.0.1"),
         "d19d3ea5934f5e755c5fb985ddfc064444f22802f397fac4db84e61e1bd999cc",

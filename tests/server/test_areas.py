@@ -183,7 +183,7 @@ def test_an_area_that_depends_on_the_day_is_kept_until_midnight(server: Served) 
         ("/grid.csv?bbox=0,0,1,x", "minx,miny,maxx,maxy"),
         ("/grid.csv?bbox=0,0,1,nan", "minx,miny,maxx,maxy"),
         ("/grid.csv?bbox=51,-1,52,95", "longitude first"),
-        ("/grid.csv?bbox-crs=EPSG:27700", "no bbox"),
+        ("/grid.csv?bbox-crs=EPSG:999999", "EPSG:27700"),
         ("/grid.csv?bbox=0,0,1,1&bbox-crs=BNG", "EPSG:27700"),
         ("/grid.csv?near=0,0", "lon,lat,metres"),
         ("/grid.csv?near=0,0,-1", "lon,lat,metres"),

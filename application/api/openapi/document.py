@@ -171,10 +171,13 @@ def dataset_document(dataset: Dataset, *, has_keys: bool) -> dict[str, Any]:
     """The API of one dataset: a path for each format, with its own columns, types and words."""
     columns, filters = dataset.columns, own_filters(dataset.columns)
     document = _Document(f"download-lambda: {dataset.name}", has_keys=has_keys)
+    has_geometry = dataset.geometry is not None
     for row in FORMATS.values():
-        parameters = [*named_parameters(columns, [row]), *filters]
+        if row.geometry and not has_geometry:
+            continue
+        parameters = [*named_parameters(columns, [row], has_geometry=has_geometry), *filters]
         document.download(f"/{dataset.name}.{row.extension}", [row], parameters, [], row.extension)
-    parameters = [*named_parameters(columns, ()), *own_filters(columns, (FORMAT,))]
+    parameters = [*named_parameters(columns, (), has_geometry=has_geometry), *own_filters(columns, (FORMAT,))]
     _add_description(document, DESCRIPTION.replace("{dataset}", dataset.name), [])
     _add_manifest(document, MANIFEST.replace("{dataset}", dataset.name), parameters)
     return document.made()

@@ -25,14 +25,24 @@ FILTER_WORDS = (
 )
 
 
-def named_parameters(columns: Sequence[Column], formats: Sequence[Format]) -> list[Schema]:
+def named_parameters(
+    columns: Sequence[Column], formats: Sequence[Format], *, has_geometry: bool = True
+) -> list[Schema]:
     """The parameters that are no filters, on a dataset of these columns (none: on any) in these formats."""
-    has_dialect = any(row.dialect for row in formats)
     return [
         _named(row, columns)
         for row in PARAMETERS.values()
-        if (has_dialect or not row.is_of_text) and _applies(row, columns)
+        if _is_written(row, formats) and _applies(row, columns) and (has_geometry or not row.is_of_geometry)
     ]
+
+
+def _is_written(row: Parameter, formats: Sequence[Format]) -> bool:
+    """False for what says how something is written that none of the formats writes."""
+    if row.is_of_text:
+        return any(each.dialect for each in formats)
+    if row.name == "geometry":
+        return any(each.wkt and not each.geometry for each in formats)
+    return row.name != "crs" or any((each.wkt or each.geometry) and not each.crs for each in formats)
 
 
 def any_filters() -> list[Schema]:

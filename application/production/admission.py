@@ -61,7 +61,7 @@ class Admission:
     ) -> Work | None:
         """Who begins next: short work, then whose client, then whose dataset has least; then who asked first.
 
-        Large work that has its place, but not yet the memory, is passed by short work only.
+        What has its place, but not yet the memory, is passed by short work only.
         """
         clients = Counter((other.client, other.is_short) for other in running)
         owners = Counter((other.owner, other.is_short) for other in running)
@@ -76,7 +76,7 @@ class Admission:
                 continue
             if self._fits(work, running):
                 return work
-            is_held = is_held or not work.is_short
+            is_held = True
         return None
 
     def has_share(self, work: Work, running: Sequence[Work]) -> bool:

@@ -96,12 +96,13 @@ def test_the_next_is_of_whom_has_least_then_who_asked_first() -> None:
     assert EIGHT.next(waiting[:2], []) is waiting[0]
 
 
-def test_large_work_that_waits_for_memory_is_not_passed_by_other_large_work() -> None:
+def test_what_waits_for_memory_is_passed_by_short_work_only() -> None:
     admission = Admission(most=8, memory=100, cores=4)
     running, hungry, modest, quick = [large(memory=60)], large("b", memory=50), large("c", memory=1), short()
     assert admission.next([hungry, modest], running) is None
     assert admission.next([hungry, modest, quick], running) is quick
     assert admission.next([hungry, modest], []) is hungry
+    assert admission.next([modest, short(memory=60)], running) is None
 
 
 def test_what_is_not_to_wait_begins_only_where_those_who_wait_leave_a_place() -> None:

@@ -1,6 +1,7 @@
 """Estimates of downloads: bounded in time, a few at once, and kept for who asks again."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -32,7 +33,9 @@ COUNT_SECONDS, SAMPLE_SECONDS = 2.0, 1.5
 MOST_SECONDS = 10.0
 # So many rows are all encoded; of more a sample is, up to so many rows or bytes.
 ALL_ROWS = 20_000
-SAMPLE_ROWS, SAMPLE_BYTES = 32_768, 8 << 20
+SAMPLE_ROWS, SAMPLE_BYTES = 32_768, 4 << 20
+# After which no more formats are written: what was found is there for who asks again.
+ENCODE_SECONDS = 4.0
 WINDOW_ROWS = 4096
 MOST_KEPT = 256
 # In the whole process; of one dataset one.
@@ -203,12 +206,15 @@ class Estimates:
         """The bytes of each plan's result, and whether they are exact."""
         sizes: dict[str, tuple[int | None, bool]] = {}
         samples: dict[str, _Sample | None] = {}
+        until = time.monotonic() + ENCODE_SECONDS
         for plan in plans:
             if made := self._made(plan):
                 sizes[plan.format.extension] = (made[0], True)
                 continue
 
             def estimate(plan: Plan = plan) -> int | None:
+                if time.monotonic() > until:
+                    return None
                 read = _read_as(plan)
                 if read not in samples:
                     samples[read] = self._sample(plan, dataset, rows, extent)

@@ -117,7 +117,9 @@ def test_words_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         assert eventually(lambda: "profile" in server.get("/datasets/a").json())
         told = server.get("/datasets/a").json()
         (tmp_path / "a.json").write_text(json.dumps(told))
-        assert server.get("/datasets/a").json() == told
+        again = server.get("/datasets/a").json()
+        # The bytes of formats are told as soon as they are known.
+        assert {**again, "formats": []} == {**told, "formats": []}
 
 
 def test_a_column_named_as_a_parameter_says_how_it_is_filtered(tmp_path: Path) -> None:

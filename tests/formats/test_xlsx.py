@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyogrio
 import pytest
 import python_calamine
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from openxml_audit import OpenXmlValidator, ValidationErrorType
 
 from application.about import About
@@ -343,3 +345,43 @@ def test_columns_past_z_and_rows_past_a_batch_have_their_places() -> None:
     table = pa.table({"n": range(20_000)})
     rows = workbooks.sheet(written("xlsx", table, [*table.to_batches(max_chunksize=300)]))
     assert [int(value) for ((_, value),) in rows[1:]] == list(range(20_000))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.text(st.characters(codec="utf-8"), max_size=20),
+            st.none() | st.integers(-(2**63), 2**63 - 1),
+            st.none() | st.floats(allow_nan=False),
+            st.none() | st.decimals(-(10**25), 10**25, places=12),
+            st.none() | st.integers(-(2**53), 2**57),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_any_value_is_in_its_cell(rows: list[tuple[Any, ...]]) -> None:
+    text, whole, real_number, fraction, instant = zip(*rows, strict=True)
+    body = workbook(
+        text=pa.array(text, pa.string()),
+        whole=pa.array(whole, pa.int64()),
+        real=pa.array(real_number, pa.float64()),
+        exact=pa.array(fraction, pa.decimal128(38, 12)),
+        instant=pa.array(instant, pa.timestamp("us")),
+    )
+    found = workbooks.columns(body)
+    for value, (_, cell) in zip(text, found["text"], strict=True):
+        assert cell == value
+    for name, values in {"whole": whole, "real": real_number, "exact": fraction}.items():
+        for value, (_, cell) in zip(values, found[name], strict=True):
+            assert (cell is None) == (value is None)
+            assert value is None or float(cell) == value or Decimal(cell) == value
+    epoch = dt.datetime(1970, 1, 1)
+    for value, (form, cell) in zip(instant, found["instant"], strict=True):
+        if value is None:
+            assert cell is None
+        elif form == "text":
+            assert dt.datetime.fromisoformat(cell) == epoch + dt.timedelta(microseconds=value)
+        else:
+            assert round((cell - 25569) * 86_400_000) * 1000 == value

@@ -127,6 +127,9 @@ def urls(port: int) -> list[tuple[str, str]]:
             "two filters, two columns"
         ),
         "tree-preservation-order.ndjson?confirmed=true": "a typed filter, one object a line",
+        "tree-preservation-order.csv?entry-date__gte=2024-06&Hectares__lt=1": "a date and a number, compared",
+        "conservation-area.csv?sort=-entry-date&limit=10": "the ten newest rows",
+        "conservation-area.csv?period=current": "the rows that have not ended",
         "tree.csv": "300,000 rows, streamed",
         "tree.parquet": "the same rows as one valid Parquet file",
         "tree.parquet?organisation-entity=329": "some of them, in the file's own types",

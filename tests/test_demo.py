@@ -150,4 +150,10 @@ def test_urls_name_datasets_and_columns_that_exist(folder: Path) -> None:
             continue
         columns = read(folder, name).column_names
         for key, value in parse_qsl(parts.query):
-            assert (value if key == "field" else key.partition("__")[0]) in columns
+            named = {
+                "field": value,
+                "sort": value.removeprefix("-"),
+                "period": "end-date",
+                "limit": columns[0],
+            }
+            assert named.get(key, key.partition("__")[0]) in columns

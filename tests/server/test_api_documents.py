@@ -22,9 +22,9 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     made, root = tmp_path_factory.mktemp("made"), tmp_path_factory.mktemp("documents")
-    make_demo(made)
-    for path in made.rglob("*.parquet"):
-        pq.write_table(pq.read_table(path).slice(0, MOST_ROWS), root / path.name)
+    for dataset in make_demo(made):
+        table = pq.read_table(dataset.path).slice(0, MOST_ROWS)
+        pq.write_table(table, root / dataset.path.name)
     with serving_folder(root, environment="development") as found:
         yield found
 

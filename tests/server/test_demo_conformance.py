@@ -26,9 +26,9 @@ PAIRS = 20
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made, root = tmp_path_factory.mktemp("made"), tmp_path_factory.mktemp("demo")
-    make_demo(made)
-    for path in made.rglob("*.parquet"):
-        pq.write_table(pq.read_table(path).slice(0, MOST_ROWS), root / path.name, row_group_size=100)
+    for dataset in make_demo(made):
+        table = pq.read_table(dataset.path).slice(0, MOST_ROWS)
+        pq.write_table(table, root / dataset.path.name, row_group_size=100)
     return root
 
 

@@ -7,13 +7,19 @@ from typing import Literal
 import pyarrow as pa
 
 from application.models import Column, Filter
+from application.query.comparisons import (
+    MOST_COMPARED,
+    compares,
+    folded,
+    is_in,
+    is_not_in,
+    not_blank_and,
+)
 from application.query.dates import after_text, first_text, span
 from application.query.readers import first_day, last_day, no_value, own_value, own_values
 from application.query.schemas import Schema, bound_schema, presence_schema, record_schema, value_schema
 from application.query.values import ValueProblem, has_grammar, is_ordered, is_text, value_type
 
-# Of more values the engine makes a join, which is faster by far and keeps no order (docs/architecture.md).
-MOST_COMPARED = 50
 # What several values mean together, in SQL.
 JOINS = {"any of": " OR ", "none of": " AND "}
 
@@ -113,84 +119,59 @@ class Operator:
         return f"{sql} OR isnan({column})" if self.nan else f"({sql}) AND NOT isnan({column})"
 
 
-def _folded(text: str) -> str:
-    """SQL of a text as it is compared whatever its case: Unicode lower case, and ς = σ, ſ = s, ß = ss."""
-    # İ is the one letter that the engine's lower() makes another of than Unicode.
-    lower = f"lower(replace({text}, 'İ', 'i̇'))"
-    return f"replace(replace(replace({lower}, 'ς', 'σ'), 'ſ', 's'), 'ß', 'ss')"
-
-
-def _is_in(column: str, *values: str) -> str:
-    if len(values) > MOST_COMPARED:
-        return f"{column} IN ({', '.join(values)})"
-    return " OR ".join(f"{column} = {value}" for value in values)
-
-
-def _is_not_in(column: str, *values: str) -> str:
-    return f"{column} IS NULL OR NOT ({_is_in(column, *values)})"
-
-
 def loses_order(item: Filter) -> bool:
     """True for a filter that the engine answers by a join, out of the file's order."""
     return OPERATORS[item.operator].takes is None and len(item.values) > MOST_COMPARED
 
 
-def _compares(sign: str) -> Callable[[str, str], str]:
-    return lambda column, value: f"{column} {sign} {value}"
-
-
-def _not_blank_and(sign: str) -> Callable[[str, str], str]:
-    return lambda column, value: f"{column} {sign} {value} AND {column} <> ''"
-
-
 OPERATORS: dict[str, Operator] = {
     row.name: row
     for row in (
-        Operator("exact", "is", _is_in, takes=None, whole=True),
-        Operator("not", "is not", _is_not_in, takes=None, repeats="none of", whole=True, nan=True),
+        Operator("exact", "is", is_in, takes=None, whole=True),
+        Operator("not", "is not", is_not_in, takes=None, repeats="none of", whole=True, nan=True),
         Operator(
             "gt",
             "is more than",
-            _compares(">"),
+            compares(">"),
             is_ordered,
             last_day,
             schema=bound_schema,
-            text_dates=TextDates(after_text, _compares(">=")),
+            text_dates=TextDates(after_text, compares(">=")),
             nan=True,
         ),
         Operator(
             "gte",
             "is at least",
-            _compares(">="),
+            compares(">="),
             is_ordered,
             first_day,
             schema=bound_schema,
-            text_dates=TextDates(first_text, _compares(">=")),
+            text_dates=TextDates(first_text, compares(">=")),
             nan=True,
         ),
         Operator(
             "lt",
             "is less than",
-            _compares("<"),
+            compares("<"),
             is_ordered,
             first_day,
             schema=bound_schema,
-            text_dates=TextDates(first_text, _not_blank_and("<")),
+            text_dates=TextDates(first_text, not_blank_and("<")),
         ),
         Operator(
             "lte",
             "is at most",
-            _compares("<="),
+            compares("<="),
             is_ordered,
             last_day,
             schema=bound_schema,
-            text_dates=TextDates(after_text, _not_blank_and("<")),
+            text_dates=TextDates(after_text, not_blank_and("<")),
         ),
-        Operator("in", "is one of", _is_in, read=own_values, takes=None, whole=True, schema=record_schema),
+        Operator("in", "is one of", is_in, read=own_values, takes=None, whole=True, schema=record_schema),
         Operator(
             "notin",
             "is none of",
-            _is_not_in,
+            is_not_in,
             read=own_values,
             takes=None,
             repeats="none of",
@@ -213,19 +194,19 @@ OPERATORS: dict[str, Operator] = {
         Operator(
             "iexact",
             "is, in any case,",
-            lambda column, value: f"{_folded(column)} = {_folded(value)}",
+            lambda column, value: f"{folded(column)} = {folded(value)}",
             is_text,
         ),
         Operator(
             "icontains",
             "contains, in any case,",
-            lambda column, value: f"contains({_folded(column)}, {_folded(value)})",
+            lambda column, value: f"contains({folded(column)}, {folded(value)})",
             is_text,
         ),
         Operator(
             "istartswith",
             "starts, in any case, with",
-            lambda column, value: f"starts_with({_folded(column)}, {_folded(value)})",
+            lambda column, value: f"starts_with({folded(column)}, {folded(value)})",
             is_text,
         ),
         Operator(

@@ -22,7 +22,8 @@ def size(value: int) -> str:
         amount, unit = amount / 1000, unit + 1
     if unit == 0:
         return count(value, "byte")
-    return f"{amount:.0f} {UNITS[unit]}" if amount >= 99.5 else f"{amount:.1f} {UNITS[unit]}"
+    # On one line.
+    return f"{amount:.0f}\u00a0{UNITS[unit]}" if amount >= 99.5 else f"{amount:.1f}\u00a0{UNITS[unit]}"
 
 
 def day(moment: datetime) -> str:

@@ -1,8 +1,9 @@
 """Encoders and compressors that fail: at the first batch, a middle one, the last, and at the end."""
 
+import threading
 from collections.abc import Iterator
 from itertools import count, product
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pytest
@@ -25,15 +26,15 @@ names = count()
 class Counted:
     """Passes on what is done with an encoder or a compressor, and says how far it is."""
 
-    def __init__(self, made: Any, step: str, fault: "Fault") -> None:
+    def __init__(self, made: Any, fault: "Fault", *steps: str) -> None:
         self._made = made
-        self._step = step
+        self._steps = steps
         self._fault = fault
         fault.done = 0
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._made, name)
-        if name not in (self._step, "finish"):
+        if name not in (*self._steps, "finish"):
             return found
 
         def counted(*given: Any) -> Any:
@@ -41,6 +42,12 @@ class Counted:
             return found(*given)
 
         return counted
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._made.close()
 
 
 class Fault:
@@ -51,11 +58,14 @@ class Fault:
         self.whole = 0
         self.point: str | None = None
         self.hits = 0
+        self._lock = threading.Lock()
 
     def pass_(self, given: Any) -> None:
-        """Count a step, or fail."""
+        """Count a step, or fail; several threads may encode."""
         if given is not None:
-            self.done += given.num_rows if isinstance(given, pa.RecordBatch) else len(memoryview(given))
+            is_rows = isinstance(given, pa.RecordBatch | pa.Table)
+            with self._lock:
+                self.done += given.num_rows if is_rows else len(memoryview(given))
         # How the rows are cut into batches is different each time.
         fails = {
             "first batch": given is not None,
@@ -81,7 +91,7 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> Fault:
     fault, original = Fault(), Format.open_encoder
 
     def open_encoder(self: Format, *given: Any) -> Encoder:
-        return Counted(original(self, *given), "encode", fault)  # type: ignore[return-value]
+        return Counted(original(self, *given), fault, "encode", "encode_group")  # type: ignore[return-value]
 
     monkeypatch.setattr(Format, "open_encoder", open_encoder)
     return fault
@@ -90,7 +100,7 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> Fault:
 @pytest.fixture
 def compressor(monkeypatch: pytest.MonkeyPatch) -> Fault:
     fault = Fault()
-    monkeypatch.setattr(job, "Compressor", lambda *of: Counted(Compressor(*of), "compress", fault))
+    monkeypatch.setattr(job, "Compressor", lambda *of: Counted(Compressor(*of), fault, "compress"))
     return fault
 
 

@@ -31,7 +31,7 @@ FIRST_ROWS = 100
 # In letters; Excel's own default is the least.
 NARROWEST, WIDEST = 9, 60
 PADDING = 3  # for the filter's button
-BATCH_ROWS = 4_096  # what stands in memory several times, at most
+BATCH_ROWS = 4_096  # their XML is in memory several times
 
 
 class XlsxEncoder:

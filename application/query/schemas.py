@@ -33,6 +33,8 @@ UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 CELL = r'((?!")[^,\r\n]*|"([^"]|"")*")'
 # More zeros mean nothing.
 MOST_ZEROS = 20
+# Nobody excludes so many columns one by one, and a document that says so of each would be long.
+MOST_SAID = 1000
 EXAMPLE_DAY, EXAMPLE_TIME = "2024-02-29", "13:45:00"
 
 
@@ -85,9 +87,11 @@ def columns_schema(columns: Sequence[Column]) -> Schema:
 def most_columns_schema(columns: Sequence[Column]) -> Schema:
     """Names of columns, but not of all."""
     names = _names(columns)
+    if not names or len(names) > MOST_SAID:
+        return names_schema(names)
     # In any order, and repeated or not.
     all_of_them: Schema = {"allOf": [{"contains": {"const": name}} for name in names]}
-    return names_schema(names) | ({"not": all_of_them} if names else {})
+    return names_schema(names) | {"not": all_of_them}
 
 
 def names_schema(names: Sequence[str]) -> Schema:

@@ -10,7 +10,8 @@ class About:
     """What goes into a file whose format has a place for it; what is unknown is empty, and left out.
 
     ``query`` is the query's identity as JSON, empty for all rows and columns. ``source`` is the ETag of the
-    data, ``e_tag`` that of the file, both without quotes. ``columns`` are descriptions by column name.
+    data, ``e_tag`` that of the file, both without quotes. ``crs`` is how
+    the geometry came into another reference system. ``columns`` are descriptions by column name.
     Nobody is given words that its format does not carry.
     """
 
@@ -18,6 +19,7 @@ class About:
     query: str = ""
     source: str = ""
     e_tag: str = ""
+    crs: str = ""
     last_modified: datetime | None = None
     title: str = ""
     description: str = ""

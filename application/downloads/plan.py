@@ -9,7 +9,7 @@ from application import engine
 from application.about import WORDS, About
 from application.downloads.areas import NOWHERE, Located, with_areas
 from application.downloads.conditions import Validators, make_e_tag
-from application.downloads.shapes import crs_accuracy, makers_of, shape_of, with_geometry
+from application.downloads.shapes import crs_accuracy, crs_words, makers_of, shape_of, with_geometry
 from application.engine.conform import can_be_read_again
 from application.engine.windows import is_numbered
 from application.errors import ColumnUnsupported, DatasetInvalid, FormatUnknown, ResultTooLarge
@@ -94,6 +94,7 @@ class Plan:
             words_of(dataset, self.query, self.format),
             query=json.dumps(said, ensure_ascii=False) if said else "",
             e_tag=self.e_tag,
+            crs=crs_words(self.query.shape),
         )
 
     def max_age(self, most: int) -> int:

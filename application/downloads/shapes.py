@@ -76,3 +76,14 @@ def crs_accuracy(shape: Shape | None) -> str:
     if accuracy is None:
         return "unknown"
     return f"{accuracy:g}" if accuracy > 1 else ""
+
+
+def crs_words(shape: Shape | None) -> str:
+    """How the geometry came into another reference system, and how exactly; empty where it did not."""
+    if shape is None or shape.crs in ("", shape.geometry.crs):
+        return ""
+    from application.geometry.systems import change
+
+    by = change(shape.geometry.crs, shape.crs)
+    accuracy = "unknown accuracy" if by.accuracy is None else f"accuracy {by.accuracy:g} m"
+    return f"{shape.crs} by {by.operation}, {accuracy}"

@@ -3,7 +3,7 @@
 from application.about import WORDS, About
 
 NOTHING = About()
-KEYS = (*WORDS, "query", "source")
+KEYS = (*WORDS, "query", "source", "crs")
 
 
 def key_values(about: About) -> dict[bytes, bytes]:

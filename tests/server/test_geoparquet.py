@@ -130,6 +130,10 @@ def test_the_file_says_of_which_data_and_query_it_is(server: Served) -> None:
     metadata = pq.read_metadata(io.BytesIO(got(server, "/wkt.geoparquet?entity=2"))).metadata
     assert json.loads(metadata[b"query"])["filters"][0]["values"] == ["2"]
     assert b"source" in metadata
+    assert b"crs" not in metadata
+    moved = pq.read_metadata(io.BytesIO(got(server, "/wkt.geoparquet?crs=EPSG:2157"))).metadata
+    assert moved[b"crs"].decode().startswith("EPSG:2157 by ")
+    assert moved[b"crs"].decode().endswith(", accuracy 1 m")
 
 
 def test_without_a_folder_the_format_is_told_to_be_missing(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def places() -> pa.Table:
         {
             "entity": pa.array(range(count), pa.int64()),
             "name": [None if n % 7 == 0 else ("" if n % 5 == 0 else f"Place {n}") for n in range(count)],
-            "organisation-entity": [str(n % 4) for n in range(count)],
+            "organisation-entity": [str(n % 20) for n in range(count)],
             "end-date": [None if n % 2 else "2020-01-01" for n in range(count)],
             "amount": [n / 4 for n in range(count)],
         }

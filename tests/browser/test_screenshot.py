@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from application.demo import make_demo
-from tests.support.serving import serving
+from tests.support.serving import eventually, serving
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +39,8 @@ def test_the_picture_is_of_the_page_as_it_is(chromium: Browser, tmp_path: Path) 
         chromium.new_context(viewport={"width": 1280, "height": 840}) as context,
     ):
         page = context.new_page()
-        page.goto(served.url + PAGE)
+        # What the rows hold is found out beside serving.
+        assert eventually(lambda: page.goto(served.url + PAGE) and page.locator(".ticks").count())
         expect(page.locator(".button")).to_contain_text("kB", timeout=20_000)
         sheet = page.locator("link[rel=stylesheet]").get_attribute("href")
         words = page.locator("main").inner_text()

@@ -12,7 +12,7 @@ import pytest
 from application.formats import FORMATS
 from tests.support import html, tables
 from tests.support.html import Element
-from tests.support.serving import Served, serving_folder
+from tests.support.serving import Served, eventually, serving_folder
 
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 HOSTILE = '<script>alert(1)</script>"&'
@@ -149,6 +149,28 @@ def test_what_is_chosen_becomes_one_address(served: Served) -> None:
     changed = {f"operator-{place}": "gte", f"value-{place}": " 2 ", "limit": "1,000", "sort": "name"}
     answer = served.get(html.sent(form, **changed))
     assert answer.headers["location"] == "/sample?entity__gte=2&sort=name&limit=1000"
+
+
+def test_a_column_of_few_values_is_ticked_by_their_names(tmp_path: Path) -> None:
+    rows = pa.table({"organisation-entity": [*("org-1", "org-2", "org-3") * 2, None]})
+    tables.write(rows, tmp_path / "sample.parquet")
+    names = pa.table({"organisation": ["org-1", "org-2"], "name": ["First", "Second"]})
+    tables.write(names, tmp_path / "organisation.parquet")
+    words = {"sample": {"labels": {"organisation-entity": "organisation:organisation:name"}}}
+    (tmp_path / "datasets.json").write_text(json.dumps(words))
+    with serving_folder(tmp_path) as served:
+        path = "/sample?organisation-entity=org-2&organisation-entity=org-1"
+        # What the rows hold is found out beside serving.
+        assert eventually(lambda: '"profile"' in served.get("/datasets/sample").text)
+        found = page(served, path)
+        ticks = found.one(id=found.all("label", class_="tick")[0].all("input")[0].attributes["name"])
+        shown = {item.words: "checked" in item.all("input")[0].attributes for item in ticks.all("label")}
+        assert shown == {"First (org-1) 2": True, "Second (org-2) 2": True, "org-3 2": False}
+        answer = served.get(html.sent(found.one("form", class_="choose")))
+        assert answer.headers["location"] == "/sample?organisation-entity=org-1&organisation-entity=org-2"
+        assert "First (org-1) or Second (org-2)" in found.one("ul", class_="chips").words
+        cells = found.all("div", class_="scroll")[0].one("tbody").words
+        assert "First (org-1)" in cells
 
 
 def test_a_wrong_choice_keeps_the_form_and_leads_to_what_is_wrong(served: Served) -> None:

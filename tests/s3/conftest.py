@@ -5,7 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from application.formats import FORMATS
+
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
+# The formats of any dataset whose files do not name the object that they were made of.
+SOURCELESS = [name for name, row in FORMATS.items() if not (row.words or row.geometry)]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -6,8 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from application.formats import FORMATS
-from tests.s3.conftest import KEY, SECRET
+from tests.s3.conftest import KEY, SECRET, SOURCELESS
 from tests.support import tables
 from tests.support.s3_server import s3_server
 from tests.support.serving import Served, serving, serving_folder
@@ -49,7 +48,7 @@ def test_a_key_is_a_name_and_no_pattern_and_no_url(bucket: Served, key: str) -> 
     assert bucket.get("/parts.json", params={"key": key}).json() == [{"key": key, "n": len(key)}]
 
 
-@pytest.mark.parametrize("extension", FORMATS)
+@pytest.mark.parametrize("extension", SOURCELESS)
 def test_a_bucket_gives_the_bytes_that_a_folder_gives(bucket: Served, folder: Path, extension: str) -> None:
     with serving_folder(folder) as local:
         assert bucket.get(f"/parts.{extension}").content == local.get(f"/parts.{extension}").content

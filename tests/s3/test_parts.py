@@ -11,8 +11,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from application.formats import FORMATS
-from tests.s3.conftest import KEY, SECRET
+from tests.s3.conftest import KEY, SECRET, SOURCELESS
 from tests.support import tables
 from tests.support.proxy import proxying
 from tests.support.s3_server import s3_server
@@ -198,9 +197,7 @@ def test_a_replaced_part_is_another_version(tmp_path: Path) -> None:
         assert server.get("/parts.json?n=7").json() == [{"n": 7}]
 
 
-@pytest.mark.parametrize(
-    "extension", [name for name, row in FORMATS.items() if not (row.words or row.geometry)]
-)
+@pytest.mark.parametrize("extension", SOURCELESS)
 def test_a_bucket_and_a_folder_give_the_same_bytes_of_parts(folder: Path, extension: str) -> None:
     with (
         s3_server(folder.parent.parent, KEY, SECRET) as endpoint,

@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from application.formats import FORMATS
-from tests.s3.conftest import KEY, SECRET
+from tests.s3.conftest import KEY, SECRET, SOURCELESS
 from tests.support import tables
 from tests.support.proxy import Proxy, proxying
 from tests.support.s3_server import s3_server
@@ -54,7 +53,7 @@ def server(bucket: Bucket) -> Iterator[Served]:
         yield served
 
 
-@pytest.mark.parametrize("extension", FORMATS)
+@pytest.mark.parametrize("extension", SOURCELESS)
 def test_a_bucket_gives_the_bytes_that_a_folder_gives(server: Served, bucket: Bucket, extension: str) -> None:
     with serving_folder(bucket.folder) as local:
         for path in (f"/sample.{extension}", f"/sample.{extension}?organisation-entity=org-1"):

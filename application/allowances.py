@@ -24,7 +24,7 @@ BASE_FILES, FILES_OF_A_DOWNLOAD = 64, 2
 BASE_THREADS, THREADS_OF_A_PRODUCTION = 96, 6
 BASE_BYTES = 3072 * MEBIBYTE
 # For what is begun: the engine and the writers at first, then one download.
-OPENING = {"open files": 24, "threads": 24, "address space": 2304 * MEBIBYTE}
+OPENING = {"open files": 24, "threads": 24, "address space": 3328 * MEBIBYTE}
 DOWNLOAD = {"open files": 8, "threads": 8, "address space": 256 * MEBIBYTE}
 
 

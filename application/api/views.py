@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
@@ -80,14 +81,14 @@ async def show_dataset(request: Request, current: Service, name: str, sent: Pair
     """The page of a query; raises what planning raises. What fails for a part of it is said there."""
     dataset = await _found(current, name)
     parsed = await asyncio.to_thread(_parsed, sent, dataset)
-    offer = await current.offers.find(name)
+    asked = partial(Result, dataset, parsed.query, sent, addresses=addresses_of(request), base=BASE)
+    # None of these waits for the others.
+    bare = asked(labels={})
+    offer, estimate, (first, problem) = await asyncio.gather(
+        current.offers.find(name), _estimate(current, bare), _first(request, current, bare)
+    )
     told = _told(offer)
-    result = Result(
-        dataset, parsed.query, sent, addresses=addresses_of(request), labels=told.labels, base=BASE
-    )
-    estimate, (first, problem) = await asyncio.gather(
-        _estimate(current, result), _first(request, current, result)
-    )
+    result = asked(labels=told.labels)
 
     def answer() -> Response:
         page = _page(result, told, offer.description, estimate, first=first, problem=problem)

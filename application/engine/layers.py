@@ -3,8 +3,6 @@
 import errno
 import mmap
 import os
-import shutil
-import tempfile
 import weakref
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +15,7 @@ import pyarrow.compute as pc
 
 from application.about import About
 from application.engine.database import OUT_OF_MEMORY, extension_file, literal
+from application.engine.folders import WorkFolder
 from application.errors import EngineFailed, ResultTooLarge, SpoolFull
 from application.formats.base import Chunk
 from application.formats.features import FeatureReader
@@ -64,9 +63,10 @@ class LayerEncoder:
 
     def start(self, schema: pa.Schema) -> Chunk:
         self._reader = FeatureReader(self._shape, schema, self._crs, is_flat=self.is_flat)
-        self._folder = Path(tempfile.mkdtemp(prefix="layer-", dir=self._root))
+        work = WorkFolder(self._root)
+        self._folder = work.path
         # However it ends, and whoever forgets it.
-        self._forget = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._forget = weakref.finalize(self, work.close)
         names = self._reader.schema.names
         empty = zip(self._reader.schema.types, names, strict=True)
         own = [values(pa.nulls(0, kind), name).type for kind, name in empty]

@@ -26,6 +26,7 @@ from application.errors import Busy, DatasetInvalid, DownloadError, ProductionCa
 from application.formats import FORMATS, Format
 from application.models import Dataset, Query
 from application.storage.lanes import Lanes, outcome
+from application.telemetry import logger
 
 # For counting the rows, and for reading some of them.
 COUNT_SECONDS, SAMPLE_SECONDS = 2.0, 1.5
@@ -329,6 +330,9 @@ def _sized(
     try:
         return estimated_size(plan, sample.batches, sample.schema, rows, folder)
     except DownloadError:
+        return None
+    except Exception:  # noqa: BLE001 - what is wrong with one format costs the others nothing
+        logger.exception("no estimate of a format", extra={"format": plan.format.extension})
         return None
 
 

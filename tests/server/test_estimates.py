@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from application.api.openapi.descriptions import SCHEMAS
-from application.formats import FORMATS
+from application.formats import FORMATS, Encoder, Format
 from tests.support import tables
 from tests.support.serving import Served, eventually, serving_folder
 
@@ -97,6 +97,25 @@ def test_row_groups_that_no_row_can_be_in_are_not_counted(server: Served) -> Non
     assert 0 < some["bytes_read"] < whole["bytes_read"] / 3
     parts = estimate(server, "/datasets/parts/estimate?format=csv&n=15")
     assert (parts["row_groups"], parts["rows"]) == ({"read": 1, "of": 3}, 1)
+
+
+def test_a_fault_in_one_format_costs_the_others_nothing(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Format.open_encoder
+
+    def open_encoder(self: Format, *given: Any) -> Encoder:
+        if self.extension == "tsv":
+            raise RuntimeError("broken on purpose")
+        return original(self, *given)
+
+    monkeypatch.setattr(Format, "open_encoder", open_encoder)
+    formats = {
+        item["extension"]: item
+        for item in estimate(server, "/datasets/many/estimate?kind=a&field=text")["formats"]
+    }
+    assert "bytes" not in formats["tsv"]
+    assert formats["csv"]["bytes"] > 0
 
 
 def test_what_was_made_is_estimated_exactly(server: Served) -> None:

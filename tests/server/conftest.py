@@ -27,6 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Datasets that no test changes."""
     root = tmp_path_factory.mktemp("datasets")
     tables.write(tables.sample(), root / "sample.parquet")
+    tables.write(tables.places(), root / "places.parquet")
     for first, name in ((20, "parts/b"), (0, "parts/B"), (10, "parts/a")):
         tables.write(tables.sample(first), root / f"{name}.parquet")
     tables.write(tables.sample(), root / "disagreeing/1.parquet")

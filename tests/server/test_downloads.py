@@ -76,10 +76,10 @@ def test_parquet_is_one_file_of_the_same_table(server: Served) -> None:
 
 @pytest.mark.parametrize("extension", FORMATS)
 def test_every_format_comes_with_the_headers_of_a_download(server: Served, extension: str) -> None:
-    response = server.get(f"/sample.{extension}")
+    response = server.get(f"/places.{extension}")
     assert response.status_code == 200
     assert response.headers["content-type"] == FORMATS[extension].media_type
-    assert response.headers["content-disposition"] == f'attachment; filename="sample.{extension}"'
+    assert response.headers["content-disposition"] == f'attachment; filename="places.{extension}"'
     assert response.headers["cache-control"] == "public, max-age=3600"
     assert "Accept-Encoding" in response.headers["vary"]
     assert response.headers["last-modified"].endswith(" GMT")
@@ -103,7 +103,8 @@ def test_dataset_and_format_are_told_whatever_of_a_download_is_sent(server: Serv
 
 @pytest.mark.parametrize("extension", FORMATS)
 def test_the_alias_gives_the_same_download(server: Served, extension: str) -> None:
-    path = f"/sample.{extension}?organisation-entity=org-2"
+    path = f"/places.{extension}?organisation-entity=org-2"
+    assert server.get(path).status_code == 200
     assert server.get(f"/dataset{path}").content == server.get(path).content
 
 

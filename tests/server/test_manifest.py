@@ -12,15 +12,15 @@ from tests.support.serving import Served, eventually, productions, serving_folde
 
 
 @pytest.mark.parametrize("extension", FORMATS)
-@pytest.mark.parametrize("query", ["", "organisation-entity=org-1&field=name&field=entity"])
+@pytest.mark.parametrize("query", ["", "organisation-entity=org-1&field=name&field=point"])
 def test_a_manifest_is_of_the_download(server: Served, extension: str, query: str) -> None:
-    manifest = server.get(f"/datasets/sample/manifest?format={extension}&{query}").json()
-    download = server.get(f"/sample.{extension}?{query}")
+    manifest = server.get(f"/datasets/places/manifest?format={extension}&{query}").json()
+    download = server.get(f"/places.{extension}?{query}")
     assert manifest["e_tag"] == download.headers["etag"]
     assert manifest["bytes"] == len(download.content)
     assert manifest["sha256"] == hashlib.sha256(download.content).hexdigest()
     assert manifest["rows"] == (2 if query else 6)
-    assert (manifest["dataset"], manifest["format"]) == ("sample", extension)
+    assert (manifest["dataset"], manifest["format"]) == ("places", extension)
 
 
 def test_the_query_is_told_in_its_canonical_form(server: Served, folder: Path) -> None:

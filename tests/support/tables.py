@@ -22,6 +22,12 @@ def sample(first: int = 0) -> pa.Table:
     )
 
 
+def places() -> pa.Table:
+    """The same rows, each with a place but for the last."""
+    points = [*(f"POINT (-0.{place} 51.{place})" for place in range(5)), None]
+    return sample().append_column("point", pa.array(points, pa.string()))
+
+
 @lru_cache(4)
 def large(groups: int = 12, seed: int = 1) -> pa.Table:
     """Rows that compress badly: about 100 bytes each in every text format."""

@@ -4,6 +4,7 @@ import errno
 import mmap
 import os
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,7 @@ from application.engine.folders import WorkFolder
 from application.errors import EngineFailed, ResultTooLarge, SpoolFull
 from application.formats.base import Chunk
 from application.formats.features import FeatureReader
+from application.formats.groups import Groups
 from application.formats.layer import values
 from application.formats.words import NOTHING, key_values
 from application.geometry.systems import well_known_text
@@ -27,6 +29,8 @@ from application.models import Shape
 from application.query.sql import quote
 
 MEMORY = "256MB"
+GROUP_ROWS = 2048
+GROUP_BYTES = 4 << 20
 # GDAL would write the time of day into each file.
 CURRENT_DATE = ("OGR_CURRENT_DATE", "2000-01-01T00:00:00.000Z")
 # Of earlier days the engine hands it wrong ones.
@@ -56,6 +60,7 @@ class LayerEncoder:
         self._crs = shape.crs or shape.geometry.crs
         self._root = folder
         self._seen = _Seen()
+        self._groups = Groups(GROUP_ROWS, GROUP_BYTES)
         self._database: duckdb.DuckDBPyConnection | None = None
         self._is_interrupted = False
         self._writer: Any = None
@@ -86,13 +91,11 @@ class LayerEncoder:
             self._look(column, name)
         self._seen.is_extended &= bool(extended(geometries).all())
         made = pa.RecordBatch.from_arrays([*columns, as_wkb(geometries)], schema=self._schema)
-        try:
-            self._writer.write_batch(made)
-        except OSError as error:
-            raise _told(error) from error
+        self._keep(self._groups.add(made))
         return b""
 
     def finish(self) -> Chunk:
+        self._keep(self._groups.rest())
         path = self._folder / f"{self._about.dataset or 'layer'}.{self.extension}"
         try:
             self._writer.close()
@@ -116,6 +119,14 @@ class LayerEncoder:
         self._is_interrupted = True
         if self._database:
             self._database.interrupt()
+
+    def _keep(self, groups: Iterable[pa.Table]) -> None:
+        """Write groups of rows for GDAL, whose bytes depend on where they end."""
+        try:
+            for group in groups:
+                self._writer.write_table(group)
+        except OSError as error:
+            raise _told(error) from error
 
     def _look(self, column: pa.Array, name: str) -> None:
         if pa.types.is_date(column.type):

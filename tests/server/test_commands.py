@@ -28,6 +28,13 @@ PARAMETERS_ASKED = (
     ("header", "false"),
     ("line_end", "crlf"),
     ("safe", "true"),
+    ("bbox", "-0.5,50.5,0.05,51.5"),
+    ("bbox-crs", "EPSG:27700"),
+    ("intersects", "0,51"),
+    ("within", "POLYGON ((-1 50, 0.05 50, 0.05 52, -1 52, -1 50))"),
+    ("near", "0,51,1000"),
+    ("geometry", "geojson"),
+    ("crs", "EPSG:27700"),
     ("filename", "trees of mine.csv".replace(" ", "-")),
 )
 FILTERS_ASKED = (
@@ -36,8 +43,8 @@ FILTERS_ASKED = (
     ("entity__notnull", ""),
     ("a, b", "x y"),
 )
-# What an answer is saved as decides no bytes.
-BESIDE = {"filename"}
+# What an answer is saved as decides no bytes, and a reference system none without a box.
+BESIDE = {"filename", "bbox-crs"}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +56,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "name": ["ä+&=%1", "=2", None],
             "a, b": ["x y", "", "x y"],
             "end-date": ["2020", "", None],
+            "point": ["POINT (0 51)", "POINT (0.1 51.1)", None],
         }
     )
     tables.write(table, root / "dataset/trees.parquet")

@@ -13,7 +13,7 @@ import httpx2
 import obstore
 import pytest
 
-from application.engine.database import _extension
+from application.engine.database import extension_file
 from application.storage import open_storage
 from application.telemetry.logs import FORMATTERS
 from tests.support import tables
@@ -65,7 +65,7 @@ def signed(endpoint: str, path: str) -> str:
 def test_a_signed_address_in_an_engines_error(endpoint: str) -> None:
     url = signed(endpoint, "absent.parquet")
     with duckdb.connect(config={"allow_persistent_secrets": False}) as database:
-        database.execute(f"LOAD '{_extension('httpfs')}'")
+        database.execute(f"LOAD '{extension_file('httpfs')}'")
         error = raised(lambda: database.execute(f"SELECT * FROM read_parquet('{url}')"))
     assert "X-Amz-Signature" in str(error)
     assert secrets(str(error))

@@ -17,6 +17,7 @@ locals {
     "Repr-Digest",
     "Retry-After",
     "WWW-Authenticate",
+    "X-CRS-Accuracy",
     "X-Dataset",
     "X-Format",
     "X-Missing-Fields",

@@ -25,6 +25,8 @@ BASE_THREADS, THREADS_OF_A_PRODUCTION = 96, 6
 BASE_BYTES = 3072 * MEBIBYTE
 # For what is begun: the engine and the writers at first, then one download.
 OPENING = {"open files": 24, "threads": 24, "address space": 3328 * MEBIBYTE}
+# For GDAL, which begins some 70 threads as it is loaded, and ends the process where it cannot.
+LAYER = {"open files": 16, "threads": 96, "address space": 1024 * MEBIBYTE}
 DOWNLOAD = {"open files": 8, "threads": 8, "address space": 256 * MEBIBYTE}
 
 

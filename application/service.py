@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from application.allowances import OPENING, Room
+from application.allowances import LAYER, OPENING, Room
 from application.errors import ConfigurationError, StorageStalled
 from application.introduction import introduce, room_for
 from application.production.admission import Admission, Cores
@@ -259,6 +259,7 @@ def open_service(
         folder=settings.spool_dir,
         carriage=Carriage(tuple(CODINGS) if settings.has_codings else (), settings.empty_bodies),
         whole_seconds=settings.whole_seconds,
+        check_layers=lambda: room.check(LAYER),
     )
     exports = _exports(settings, storage, store, downloads)
     redirects = Redirects(storage, settings.native_redirect_seconds, exports)

@@ -54,7 +54,7 @@ class Downloads:
     """Plans downloads and opens them; owns nothing but what it is given.
 
     A task waits for storage in the ``lanes``, for a plan at most ``plan_seconds``, and for a result that is
-    to be whole at most ``whole_seconds``.
+    to be whole at most ``whole_seconds``. ``check_layers`` raises Busy where there is too little for GDAL.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Downloads:
         folder: Path | None,
         carriage: Carriage,
         whole_seconds: float,
+        check_layers: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._storage = storage
@@ -87,6 +88,7 @@ class Downloads:
         self._folder = folder
         self._carriage = carriage
         self._whole = Whole(whole_seconds, productions.most_kept)
+        self._check_layers = check_layers
         self._now = now
         self._locations = Locations(engine)
 
@@ -199,7 +201,9 @@ class Downloads:
         return self._productions.join(plan.e_tag, lambda: self._job(plan), plan.dataset.e_tag, claim)
 
     def memory_for(self, plan: Plan) -> int:
-        """The bytes that making a plan's rows needs; raises ResultTooLarge where there are not so many."""
+        """The bytes that making a plan's rows needs; raises ResultTooLarge beyond what there is, and Busy."""
+        if plan.format.layer:
+            self._check_layers()
         memory = memory_needed(plan.dataset, plan.query, self._threads)
         if memory > self._memory:
             vectors = plan.dataset.extents.vectors

@@ -215,7 +215,10 @@ PREVIEW = Format(
 
 
 def load_writers() -> None:
-    """Load all that writes a format or a coding, and have it make its threads, before they are needed."""
+    """Load what writes formats and codings, and have it make its threads, before they are needed.
+
+    But for layers: what writes these is made anew for each.
+    """
     import pyarrow as pa
 
     from application.formats.compression import CODINGS, Compressor
@@ -223,6 +226,8 @@ def load_writers() -> None:
     batch = pa.record_batch({"a": ["b"], "g": ["POINT (1 2)"]})
     shape = Shape(Geometry("g", "wkt", WGS84), "feature")
     for row in FORMATS.values():
+        if row.layer:
+            continue
         encoder = row.open_encoder(shape=shape if row.geometry else None)
         encoder.start(batch.schema)
         encoder.encode(batch)

@@ -44,6 +44,7 @@ def folder() -> Iterator[Path]:
         root = Path(name)
         tables.write(tables.sample(), root / "sample.parquet")
         tables.write(tables.large(2), root / "large.parquet")
+        tables.write(tables.places(), root / "places.parquet")
         for path in (root, *root.iterdir()):
             path.chmod(0o755)
         yield root
@@ -103,6 +104,14 @@ def test_what_finds_nothing_left_is_busy_and_nothing_else(
             assert eventually(lambda: asked(server, 3) == (200, ""))
         else:
             assert set(found) == {(503, "busy")}
+
+
+def test_layers_are_refused_where_gdal_would_end_the_process(folder: Path) -> None:
+    with running(folder, under=limited("--nproc=70"), SPOOL_DIR="/tmp") as server:
+        for extension in ("gpkg", "fgb"):
+            refused = server.get(f"/places.{extension}")
+            assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+        assert server.get("/places.geojson").status_code == 200
 
 
 def test_a_soft_limit_is_raised_and_nothing_is_refused(folder: Path) -> None:

@@ -52,7 +52,16 @@ TOOLS = (
     Tool(
         "DuckDB", ("parquet", "csv"), "in SQL", lambda url, _: f"SELECT * FROM read_{_reader(url)}('{url}');"
     ),
-    Tool("R", ("csv",), "in R", lambda url, _: f'data <- read.csv("{url}", na.strings = "")'),
+    Tool(
+        "R",
+        ("csv",),
+        "in R",
+        # As it is: names unchanged, and a row of an empty cell alone is a row.
+        lambda url, _: (
+            f'data <- read.csv("{url}", na.strings = "", check.names = FALSE,\n'
+            "                 blank.lines.skip = FALSE)"
+        ),
+    ),
     Tool("Excel", ("csv",), "choose Data, From Web, and paste the address", lambda url, _: url),
     Tool(
         "QGIS",

@@ -170,7 +170,12 @@ class Productions:
         }
 
     def make_room(self) -> bool:
-        """Drop the kept tape that is unused for longest: the folder is full. False where there is none."""
+        """Free what nobody uses, then the kept tape that is unused for longest; False where there is none.
+
+        For the folder is full.
+        """
+        if self._pool.clear():
+            return True
         with self._lock:
             oldest = next((key for key, tape in self._tapes.items() if tape.done), None)
             tape = None if oldest is None else self._tapes.pop(oldest)

@@ -21,6 +21,8 @@ from application.formats.compression import CODINGS, IDENTITY
 GROUPS, GROUP_ROWS = 12, 2_000
 ROWS = GROUPS * GROUP_ROWS
 COLUMNS = ["entity", "version", "text", "geometry", "spare"]
+# Text in pieces, with something between them, and by lines; row groups side by side.
+MADE_IN_A_WAY_OF_ITS_OWN = ("csv", "json", "ndjson", "parquet")
 MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
 
 
@@ -45,13 +47,13 @@ class Kind:
         return f"{self.extension}, stored" if self.native else self.extension
 
 
-# From the tables, so that a new format or coding joins by itself.
+# Of codings every one, from their table: a new one joins by itself.
 KINDS = [
     *(
         Kind(row.extension, coding)
         for row in FORMATS.values()
         for coding in (IDENTITY, *CODINGS)
-        if row.codable or coding == IDENTITY
+        if row.extension in MADE_IN_A_WAY_OF_ITS_OWN and (row.codable or coding == IDENTITY)
     ),
     *(Kind(row.extension, IDENTITY, native=True) for row in FORMATS.values() if row.native),
 ]

@@ -208,8 +208,16 @@ def _valid(geometries: Geometries) -> Geometries:
     wrong = rows[~shapely.is_valid(geometries[rows])]
     if len(wrong):
         geometries = geometries.copy()
-        geometries[wrong] = shapely.make_valid(geometries[wrong])
+        geometries[wrong] = _made_valid(geometries[wrong])
     return geometries
+
+
+def _made_valid(geometries: Geometries) -> Geometries:
+    try:
+        return np.asarray(shapely.make_valid(geometries), dtype=object)
+    except shapely.errors.GEOSException:
+        # Of several polygons, where one has no area: the other way keeps each part of them.
+        return np.asarray(shapely.make_valid(geometries, method="structure"), dtype=object)
 
 
 def _meet(all_bounds: npt.NDArray[np.float64], bounds: Bounds) -> Truths:

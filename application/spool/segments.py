@@ -33,6 +33,9 @@ class Segment(Protocol):
     def read(self, start: int, size: int) -> bytes:
         """At most ``size`` bytes from ``start``."""
 
+    def cut(self, size: int) -> None:
+        """Free what lies beyond so many bytes."""
+
     def close(self) -> None:
         """Free the bytes."""
 
@@ -58,6 +61,10 @@ class FileSegment:
         """At most ``size`` bytes from ``start``."""
         return os.pread(self._fd, size, start)
 
+    def cut(self, size: int) -> None:
+        """Free what lies beyond so many bytes: a file that is used again may be longer."""
+        os.ftruncate(self._fd, size)
+
     def close(self) -> None:
         """Free the file's space."""
         os.close(self._fd)
@@ -77,6 +84,10 @@ class MemorySegment:
         """At most ``size`` bytes from ``start``."""
         # Not through a memoryview: while one is open, another thread's write raises BufferError.
         return bytes(self._data[start : start + size])
+
+    def cut(self, size: int) -> None:
+        """Free what lies beyond so many bytes."""
+        del self._data[size:]
 
     def close(self) -> None:
         """Drop the bytes."""
@@ -141,6 +152,13 @@ class Segments:
         """At most ``size`` bytes, of one segment; raises ValueError where they were freed."""
         index, offset = divmod(position, self._length)
         return self._at(index).read(offset, min(size, self._length - offset))
+
+    def trim(self, end: int) -> None:
+        """Free what an earlier use has left beyond the end."""
+        index, offset = divmod(end, self._length)
+        last = self._segments[index] if index < len(self._segments) else None
+        if offset and last:
+            last.cut(offset)
 
     def free(self, end: int) -> bool:
         """Free the segments that lie before a place; True where there were any."""

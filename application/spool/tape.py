@@ -196,6 +196,7 @@ class Tape:
     def finish(self) -> None:
         """Say that the bytes are whole; the producer's last call."""
         with self.changed:
+            self._segments.trim(self.size)
             self.done = True
             self._end()
             self.changed.ring()

@@ -261,6 +261,7 @@ def test_after_minutes_of_faults_the_service_is_where_it_began(
             assert after.memory <= before.memory + MORE_BYTES
             assert after.threads <= before.threads + MORE_THREADS
             assert after.handles <= before.handles + MORE_HANDLES
-            assert after.spool <= SPOOL_BYTES + JOURNAL_BYTES
+            # Segments to be used again may take an eighth beside it.
+            assert after.spool <= SPOOL_BYTES * 9 // 8 + JOURNAL_BYTES
             response = server.get("/one.ndjson?exclude_field=spare")
             assert response.status_code == 200

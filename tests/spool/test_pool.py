@@ -1,5 +1,6 @@
 """Segments are used again, never more than so many are kept, and nothing of what they held is ever read."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,3 +97,14 @@ def test_a_full_disk_takes_what_the_pool_has(tmp_path: Path, monkeypatch: pytest
 def test_the_pool_is_a_small_part_of_what_results_may_take(size: int, files: int, most: int) -> None:
     assert REAL_SEGMENT_BYTES == 8 << 20
     assert most_pooled(size, files) == most
+
+
+def test_a_small_result_takes_its_own_bytes_alone(tmp_path: Path, pool: SegmentPool) -> None:
+    passed(tmp_path, pool, b"a" * SEGMENT)
+    tape = Tape(tmp_path, 1 << 20, nothing, pool=pool)
+    tape.write(b"small")
+    tape.finish()
+    links = list(Path("/proc/self/fd").iterdir())
+    sizes = [link.stat().st_size for link in links if str(os.path.realpath(link)).startswith(str(tmp_path))]
+    assert sizes == [5]
+    tape.close()

@@ -1,6 +1,7 @@
 """Counters in Redis, for all processes that name the same one."""
 
 import re
+import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -14,15 +15,19 @@ DATABASE = re.compile(r"/?[0-9]*", re.ASCII)
 PREFIX = "download-lambda"
 # What an answer of Redis may take; a thousandth of it is usual.
 REDIS_SECONDS = 0.5
-# In one step, for a count whose window never ends would refuse its client for good.
+# For how long a count is known again: longer than the client of Redis takes to repeat it.
+KNOWN_SECONDS = 5
+# In one step, for a count whose window never ends would refuse its client for good. The second key is this
+# count's own: one whose answer was lost is asked for again, and counts once.
 COUNT = """
-local count = redis.call('INCR', KEYS[1])
+local count = redis.call('GET', KEYS[2]) or redis.call('INCR', KEYS[1])
+redis.call('SET', KEYS[2], count, 'PX', ARGV[2])
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then
     left = tonumber(ARGV[1])
     redis.call('PEXPIRE', KEYS[1], left)
 end
-return {count, left}
+return {tonumber(count), left}
 """
 
 
@@ -35,7 +40,10 @@ class RedisCounters:
 
     def count(self, key: str, seconds: int, /) -> tuple[int, float]:
         """Count once, in the window that runs or in a new one; returns its count and the seconds left."""
-        found: Any = self._count(keys=[f"{PREFIX}:{key}"], args=[seconds * 1000])
+        window = f"{PREFIX}:{key}"
+        # In braces: a cluster keeps both keys in one place.
+        keys = [window, f"{{{window}}}:{secrets.token_hex(8)}"]
+        found: Any = self._count(keys=keys, args=[seconds * 1000, KNOWN_SECONDS * 1000])
         return int(found[0]), int(found[1]) / 1000
 
     def close(self) -> None:

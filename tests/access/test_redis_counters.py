@@ -8,6 +8,7 @@ import redis
 
 from application.access.redis_counters import RedisCounters, open_redis
 from tests.server.redis_server import redis_server
+from tests.support.proxy import Proxy, proxying
 
 KEY = "download-lambda:somebody"
 
@@ -18,10 +19,15 @@ def oracle(tmp_path: Path) -> Iterator[redis.Redis]:
         yield client
 
 
+def url(oracle: redis.Redis, proxy: Proxy | None = None) -> str:
+    options = oracle.connection_pool.connection_kwargs
+    port = proxy.url.rsplit(":", 1)[1] if proxy else options["port"]
+    return f"redis://:{options['password']}@127.0.0.1:{port}/0"
+
+
 @pytest.fixture
 def counters(oracle: redis.Redis) -> Iterator[RedisCounters]:
-    options = oracle.connection_pool.connection_kwargs
-    opened = open_redis(f"redis://:{options['password']}@127.0.0.1:{options['port']}/0")
+    opened = open_redis(url(oracle))
     yield opened
     opened.close()
 
@@ -58,3 +64,22 @@ def test_the_longest_window_that_can_be_set_fits(counters: RedisCounters, oracle
     seconds = 999_999 * 86_400
     assert counters.count("somebody", seconds) == (1, float(seconds))
     assert oracle.ttl(KEY) >= seconds - 1
+
+
+def test_a_count_whose_answer_is_lost_is_asked_for_again_and_counts_once(
+    counters: RedisCounters, oracle: redis.Redis
+) -> None:
+    assert counters.count("somebody", 60)[0] == 1
+    target = f"http://127.0.0.1:{oracle.connection_pool.connection_kwargs['port']}"
+    with proxying(target) as proxy:
+        through = open_redis(url(oracle, proxy))
+        assert through.count("somebody", 60)[0] == 2
+        through.close()
+    # As many bytes but the last: the count has been made, and its answer does not arrive.
+    with proxying(target, proxy.received - 1) as proxy:
+        through = open_redis(url(oracle, proxy))
+        assert through.count("somebody", 60)[0] == 3
+        assert sum(b"EVALSHA" in data for data in proxy.requests) == 2
+        assert through.count("somebody", 60)[0] == 4
+        through.close()
+    assert oracle.get(KEY) == b"4"

@@ -1,4 +1,4 @@
-"""The values that travel: what a query says of itself."""
+"""What a query says of itself."""
 
 import json
 from dataclasses import dataclass

@@ -4,11 +4,10 @@ import argparse
 import json
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from application import __version__
@@ -17,17 +16,13 @@ from application.allowances import raise_file_limit
 from application.errors import DownloadError
 from application.introduction import room_for
 from application.lifespan import check_settings
-from application.service import Service, open_service
+from application.service import open_service
 from application.settings import read_settings
 from application.telemetry.logs import uvicorn_log_config
 from application.telemetry.requests import PROMETHEUS
 from application.telemetry.shared import shared_metrics
+from application.transfers import transfer, write_whole
 
-if TYPE_CHECKING:
-    from application.downloads.content import Content
-    from application.downloads.plan import Plan
-
-READ_BYTES = 1 << 20
 # For clients, storage and the spool; more is no use to one process.
 MOST_FILES = 1 << 16
 # Above the 4 s for which the Lambda Web Adapter keeps its connections to the application.
@@ -193,7 +188,7 @@ def _export(options: argparse.Namespace) -> int:
     name, _, extension = options.download.rpartition(".")
     with closing(open_service(read_settings())) as service:
         plan = service.downloads.plan(Request(name, extension, tuple(options.parameters)))
-        size = _write(service, plan, options.output)
+        size = write_whole(service.downloads, plan, options.output)
     if plan.missing:
         print(f"The dataset has no column {', '.join(plan.missing)}.", file=sys.stderr)
     print(f"{options.output}: {size:,} bytes", file=sys.stderr)
@@ -239,24 +234,10 @@ def _tell(options: argparse.Namespace, told: dict[str, Any], show: Callable[[dic
         show(told)
 
 
-def _write(service: Service, plan: "Plan", output: Path) -> int:
-    """Write beside the output and rename when whole, so that no short file has its name."""
-    handle, partial = tempfile.mkstemp(dir=output.absolute().parent, prefix=f".{output.name}.")
-    try:
-        service.downloads.wait(plan)
-        with os.fdopen(handle, "wb") as file, service.downloads.open(plan) as content:
-            size = _copy(content, file.write)
-        Path(partial).replace(output)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
-    return size
-
-
 def _fetch(options: argparse.Namespace) -> int:
     from application.client.fetch import fetch
 
-    with _progress("fetch") as show:
+    with transfer("fetch") as show:
         try:
             output, size = fetch(_url(options), options.output, show, key=os.environ.get(KEY_VARIABLE))
         except KeyboardInterrupt:
@@ -272,32 +253,3 @@ def _verify(options: argparse.Namespace) -> int:
     verdict = verify(options.file, _url(options), options.etag, key=os.environ.get(KEY_VARIABLE))
     print(verdict.words)
     return 0 if verdict.is_complete else 1
-
-
-def _copy(content: "Content", write: Callable[[bytes], int]) -> int:
-    """Copy to the end, with a progress bar on a terminal; returns the bytes."""
-    with _progress("export") as show:
-        while data := content.read_blocking(READ_BYTES):
-            write(data)
-            show(content.position, content.size)
-    return content.position
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
-    """What shows how far a transfer is and, where it is known, how far it goes; on a terminal only."""
-    # A server needs none of this.
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        SpinnerColumn,
-        TimeElapsedColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (SpinnerColumn(), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(name, total=None)
-        yield lambda position, total: progress.update(task, completed=position, total=total)

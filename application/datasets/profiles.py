@@ -1,17 +1,17 @@
-"""Profiles beside serving: one at a time, in one thread that gives way, each version once, and kept."""
+"""Profiles beside serving: of each version once, and kept."""
 
 import json
 import os
-import sys
 import tempfile
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pyarrow as pa
 
+from application.datasets.background import Background
 from application.datasets.description import Description
 from application.datasets.figures import UNKNOWN
 from application.datasets.profile import Profile, read_profile
@@ -24,8 +24,6 @@ from application.storage.base import Storage
 from application.telemetry import logger
 
 SUFFIX = ".profile"
-LEAST_PRIORITY = 19
-STOP_SECONDS = 1.0
 BATCH_ROWS = 16_384
 # Of stored bytes that are read for one, of a folder and of a bucket; beyond it is a sample.
 NEAR_BYTES, FAR_BYTES = 256 << 20, 32 << 20
@@ -59,9 +57,9 @@ class Profiles:
         self._journal = journal or NoJournal()
         self._lock = threading.Lock()
         self._known: OrderedDict[str, Profile | None] = OrderedDict()
-        self._queue: deque[Description] = deque()
-        self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
+        # The versions whose profile is being made or waits for it, so that nobody begins it again.
+        self._begun: set[str] = set()
+        self._work = Background("profiles", self._make)
 
     def find(self, description: Description, brought: object = None) -> Profile | None:
         """The profile of a dataset if it is there; else it is begun, for who asks again.
@@ -81,57 +79,36 @@ class Profiles:
 
     def close(self) -> None:
         """Make no more."""
-        self._stopping.set()
-        with self._lock:
-            thread = self._thread
-        if thread:
-            # Not for what storage has still to answer.
-            thread.join(STOP_SECONDS)
+        self._work.close()
 
     def _begin(self, description: Description) -> None:
         dataset = description.dataset
         if self._is_brief or dataset.fault or not dataset.parts or len(dataset.columns) > MOST_COLUMNS:
             return
         with self._lock:
-            waiting = {item.dataset.e_tag for item in self._queue}
-            if dataset.e_tag in waiting or len(self._queue) >= MOST_QUEUED:
+            if dataset.e_tag in self._begun or len(self._begun) >= MOST_QUEUED:
                 return
-            self._queue.append(description)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="profiles", daemon=True)
-                try:
-                    self._thread.start()
-                except RuntimeError:
-                    # Whoever asks next may find a thread.
-                    self._thread = None
-                    self._queue.clear()
+            self._begun.add(dataset.e_tag)
+        if not self._work.begin(description):
+            # Whoever asks next may find a thread.
+            with self._lock:
+                self._begun.discard(dataset.e_tag)
 
-    def _run(self) -> None:
-        # Elsewhere a thread has no priority of its own.
-        if sys.platform == "linux":
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_PRIORITY)
-        while True:
-            with self._lock:
-                if not self._queue or self._stopping.is_set():
-                    self._thread = None
-                    return
-                # It stays there while it is made, so that nobody begins it again.
-                description = self._queue[0]
-            dataset = description.dataset
-            found = None
-            try:
-                found = self._profile(description)
-                self._write(found)
-            except Stopping:
-                pass
-            except (DownloadError, pa.ArrowException, OSError, ValueError) as error:
-                logger.warning("Dataset %r has no profile: %s", dataset.name, error)
-            except BaseException:  # noqa: BLE001 - nobody waits for it, and others are to come
-                logger.exception("Dataset %r has no profile", dataset.name)
-            self._keep(dataset.e_tag, found)
-            with self._lock:
-                self._queue.popleft()
+    def _make(self, description: Description) -> None:
+        dataset = description.dataset
+        found = None
+        try:
+            found = self._profile(description)
+            self._write(found)
+        except Stopping:
+            pass
+        except (DownloadError, pa.ArrowException, OSError, ValueError) as error:
+            logger.warning("Dataset %r has no profile: %s", dataset.name, error)
+        except BaseException:  # noqa: BLE001 - nobody waits for it, and others are to come
+            logger.exception("Dataset %r has no profile", dataset.name)
+        self._keep(dataset.e_tag, found)
+        with self._lock:
+            self._begun.discard(dataset.e_tag)
 
     def _profile(self, description: Description) -> Profile:
         dataset = description.dataset
@@ -161,15 +138,15 @@ class Profiles:
             for column in own:
                 # Column by column, for a row may be large.
                 for (array,) in reader.batches(group, [column.name], BATCH_ROWS):
-                    if self._stopping.is_set():
+                    if self._work.stopping.is_set():
                         raise Stopping("The service is stopping.")
                     surveys[column.name].add(array)
 
     def _give_way(self) -> None:
         waited = 0.0
-        while self._is_busy() and waited < MOST_WAIT_SECONDS and not self._stopping.wait(WAIT_SECONDS):
+        while self._is_busy() and waited < MOST_WAIT_SECONDS and not self._work.stopping.wait(WAIT_SECONDS):
             waited += WAIT_SECONDS
-        if self._stopping.is_set():
+        if self._work.stopping.is_set():
             raise Stopping("The service is stopping.")
 
     def _keep(self, e_tag: str, found: Profile | None) -> None:

@@ -16,7 +16,7 @@ from application.datasets.checks import MOST_BYTES, PageChecks
 from application.engine.database import Database
 from application.engine.scan import Engine
 from application.engine.verdicts import Verdicts
-from application.errors import DatasetChanged, DatasetInvalid
+from application.errors import Busy, DatasetChanged, DatasetInvalid
 from application.models import Dataset
 from application.storage.local import LocalStorage
 from tests.support.flips import flip
@@ -131,3 +131,20 @@ def test_a_file_that_changes_meanwhile_is_not_condemned_and_checked_anew(
     assert isinstance(waited.exception(10), DatasetChanged)
     assert not made.is_refused()
     assert made.checks.begin(made.dataset) is not waited
+
+
+def test_without_a_thread_who_waits_is_told_so_and_who_comes_next_has_it_checked(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    made = opened("always")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        waited = made.checks.begin(made.dataset)
+    assert waited
+    assert isinstance(waited.exception(10), Busy)
+    waited = made.checks.begin(made.dataset)
+    assert waited
+    assert isinstance(waited.exception(10), DatasetInvalid)

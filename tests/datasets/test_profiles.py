@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from application.datasets import profiles
+from application.datasets import background, profiles
 from application.datasets.catalogue import Catalogue
 from application.datasets.profile import Profile, read_profile
 from application.datasets.profiles import Profiles
@@ -55,7 +55,7 @@ def table() -> pa.Table:
 def _priority() -> Iterator[None]:
     """Other tests run beside these."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profiles, "LEAST_PRIORITY", 0)
+        patch.setattr(background, "LEAST_PRIORITY", 0)
         yield
 
 

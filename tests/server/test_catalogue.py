@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from application.api.openapi.descriptions import SCHEMAS
-from application.datasets import profiles
+from application.datasets import background
 from application.formats import FORMATS
 from tests.support import tables
 from tests.support.serving import Served, eventually, serving_folder
@@ -92,7 +92,7 @@ def test_every_download_leads_to_its_description(server: Served) -> None:
 
 def test_words_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Other tests run beside this one.
-    monkeypatch.setattr(profiles, "LEAST_PRIORITY", 0)
+    monkeypatch.setattr(background, "LEAST_PRIORITY", 0)
     tables.write(tables.sample(), tmp_path / "a.parquet")
     said = {
         **{"title": "Trees", "description": "All.\nOf them.", "licence": "OGL", "attribution": "© us"},

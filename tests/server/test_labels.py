@@ -6,14 +6,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from application.datasets import profiles
+from application.datasets import background
 from tests.support import tables
 from tests.support.serving import eventually, serving_folder
 
 
 def test_frequent_values_have_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Other tests run beside this one.
-    monkeypatch.setattr(profiles, "LEAST_PRIORITY", 0)
+    monkeypatch.setattr(background, "LEAST_PRIORITY", 0)
     owners = {"entity": pa.array([90, 91, 90, 92]), "name": ["Camden", "", "Another", None]}
     tables.write(pa.table(owners), tmp_path / "organisation.parquet")
     trees = {"organisation-entity": ["90", "90", "91", "91", "92", "92", "x", "x"], "plain": ["90"] * 8}

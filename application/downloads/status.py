@@ -9,7 +9,8 @@ from application.downloads.exports import Exports
 from application.downloads.plan import Plan, Request
 from application.errors import ExportFailed, ExportPending
 from application.formats.compression import CODINGS, IDENTITY
-from application.production.productions import Productions, Progress
+from application.production.productions import Productions
+from application.production.progress import Progress
 
 ABSENT = "absent"
 

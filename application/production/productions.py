@@ -1,40 +1,23 @@
 """The registry of results: join one that is made or kept, begin one, keep what has a place, stop all."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from weakref import WeakKeyDictionary
 
-from application.errors import Busy, DownloadError, EngineFailed, ProductionCancelled, Stopping
+from application.errors import Busy, DownloadError, EngineFailed, Stopping
 from application.production.admission import Work
-from application.production.claim import Claim, Later, call_later
+from application.production.claim import Claim, Later, call_later, check_held
 from application.production.production import Job, Production
+from application.production.progress import Failures, Progress, progress_of
+from application.production.shelf import Shelf
 from application.production.slots import Slots
 from application.production.watchdog import Patience
 from application.spool import Reader, SegmentPool, Tape
 
 STOP_SECONDS = 5.0
-# Of productions that outlive their readers: for each client, and for the process.
-MOST_HELD_OF_CLIENT, MOST_HELD = 1, 2
 READ = Claim()
-# Failures that are remembered for those who ask how far a result is.
-MOST_FAILED = 1000
-# What says nothing of the result.
-NO_FAILURES = (Busy, ProductionCancelled, Stopping)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a result is, by bytes as they are sent, and by rows; ``failure`` says why it failed."""
-
-    state: Literal["making", "ready", "failed"]
-    size: int
-    rows: int
-    failure: str = ""
 
 
 class Productions:
@@ -62,12 +45,10 @@ class Productions:
         self._folder = folder
         # Without a folder a tape holds its window only, and memory is no place to keep results.
         self._keep_result = keep_result if folder else 0
-        self._quota = quota
-        self._most_files = most_files
+        self._shelf = Shelf(self._keep_result, quota, most_files)
         self._patience = patience
         self._stopping = stopping
-        self._tapes: OrderedDict[str, Tape] = OrderedDict()
-        self._failed: dict[str, Progress] = {}
+        self._failures = Failures()
         self._later = later
         self._running: dict[Tape, Production] = {}
         self._lock = threading.Lock()
@@ -80,7 +61,7 @@ class Productions:
     @property
     def most_kept(self) -> int:
         """Bytes up to which a result stays readable from its start; 0 where none does."""
-        return min(self._keep_result, self._quota)
+        return self._shelf.most_kept
 
     def join(self, key: str, make: Callable[[], Job], source: str = "", claim: Claim = READ) -> Reader:
         """A reader of the result of that key: of a kept tape, of one that is made, or of a new one.
@@ -90,9 +71,9 @@ class Productions:
         """
         with self._lock:
             self.check()
-            tape = self._tapes.get(key)
+            tape = self._shelf.get(key)
             if tape and (reader := Reader.of(tape)):
-                self._tapes.move_to_end(key)
+                self._shelf.put(key, tape)
                 if running := self._running.get(tape):
                     running.hold(claim)
                 return reader
@@ -111,8 +92,8 @@ class Productions:
             first = Reader.of(production.tape)
             if first is None:  # pragma: no cover - a new tape always has its first byte ahead
                 raise EngineFailed("A new tape took no reader.")
-            self._failed.pop(key, None)
-            self._tapes[key] = production.tape
+            self._failures.forget(key)
+            self._shelf.put(key, production.tape)
             self._alive[production.tape] = source
             self._running[production.tape] = production
         production.start()
@@ -121,9 +102,8 @@ class Productions:
     def progress(self, key: str) -> Progress | None:
         """How far the result of that key is, or how it failed a while ago; None where nothing is known."""
         with self._lock:
-            if tape := self._tapes.get(key):
-                return Progress("ready" if tape.done else "making", tape.size, tape.rows)
-            return self._failed.get(key)
+            tape = self._shelf.get(key)
+            return progress_of(tape) if tape else self._failures.get(key)
 
     def hold(self, key: str, claim: Claim) -> None:
         """Let the production of that key go on after its last reader as the claim says; nothing if none runs.
@@ -131,7 +111,7 @@ class Productions:
         Raises Busy where too many would.
         """
         with self._lock:
-            tape = self._tapes.get(key)
+            tape = self._shelf.get(key)
             running = self._running.get(tape) if tape else None
             if running and not running.claim.hold_seconds:
                 self._check_held(claim)
@@ -140,19 +120,19 @@ class Productions:
     def has(self, key: str) -> bool:
         """True where the result of that key is made or kept."""
         with self._lock:
-            return key in self._tapes
+            return key in self._shelf
 
     def kept(self, key: str) -> Reader | None:
         """A reader of the whole result of that key, if it is kept."""
         with self._lock:
-            tape = self._tapes.get(key)
+            tape = self._shelf.get(key)
             return Reader.of(tape) if tape and tape.done else None
 
     @property
     def kept_keys(self) -> tuple[str, ...]:
         """The keys of the results that are whole and kept, unused for longest first."""
         with self._lock:
-            return tuple(key for key, tape in self._tapes.items() if tape.done)
+            return self._shelf.whole_keys
 
     @property
     def running(self) -> int:
@@ -177,8 +157,7 @@ class Productions:
         if self._pool.clear():
             return True
         with self._lock:
-            oldest = next((key for key, tape in self._tapes.items() if tape.done), None)
-            tape = None if oldest is None else self._tapes.pop(oldest)
+            tape = self._shelf.drop_oldest()
         if tape is not None:
             tape.close()
         return tape is not None
@@ -188,8 +167,7 @@ class Productions:
         with self._lock:
             tapes = {tape for tape, version in self._alive.items() if version == source}
             running = [production for tape, production in self._running.items() if tape in tapes]
-            for key in [key for key, tape in self._tapes.items() if tape in tapes]:
-                del self._tapes[key]
+            self._shelf.drop_all(tapes)
         for production in running:
             production.stop(failure)
         for tape in tapes:
@@ -216,7 +194,7 @@ class Productions:
         with self._lock:
             self._stopping.set()
             running, tapes = list(self._running.values()), list(self._alive)
-            self._tapes.clear()
+            self._shelf.clear()
         for production in running:
             production.stop(Stopping("The service is stopping."))
         for tape in tapes:
@@ -226,39 +204,17 @@ class Productions:
         self._pool.close()
 
     def keep(self, production: Production) -> None:
-        """Keep a whole tape and what else there is place for, oldest unused first out.
-
-        Files count as bytes do: each small result has one open.
-        """
-        tape = production.tape
+        """Keep a whole tape and what else there is place for, oldest unused first out."""
         with self._lock:
-            dropped = []
-            fits = tape.has_start and tape.size <= min(self._keep_result, self._quota)
-            fits = fits and tape.files <= self._most_files
-            if self._tapes.get(production.key) is not tape or not fits:
-                self._drop(production)
-                dropped.append(tape)
-            done = [(name, kept) for name, kept in self._tapes.items() if kept.done or kept is tape]
-            size = sum(kept.size for _, kept in done)
-            files = sum(kept.files for _, kept in done)
-            for name, kept in done:
-                if size <= self._quota and files <= self._most_files:
-                    break
-                size, files = size - kept.size, files - kept.files
-                dropped.append(self._tapes.pop(name))
-        for kept in dropped:
-            kept.close()
+            dropped = self._shelf.keep(production.key, production.tape)
+        for tape in dropped:
+            tape.close()
 
     def forget(self, production: Production, failure: DownloadError) -> None:
         """Let who asks next begin anew, and who asks how far it is know why it failed."""
         with self._lock:
-            self._drop(production)
-            if isinstance(failure, NO_FAILURES):
-                return
-            tape = production.tape
-            self._failed[production.key] = Progress("failed", tape.size, tape.rows, str(failure))
-            while len(self._failed) > MOST_FAILED:
-                del self._failed[next(iter(self._failed))]
+            self._shelf.drop(production.key, production.tape)
+            self._failures.add(production.key, production.tape, failure)
 
     def ended(self, production: Production) -> None:
         """A production is no longer to be stopped."""
@@ -286,15 +242,7 @@ class Productions:
             for other in running
             if other.claim.hold_seconds and (not other.tape.is_read or (claim.queues and other.claim.queues))
         ]
-        if held.count(claim.client) >= MOST_HELD_OF_CLIENT:
-            raise Busy("Another download is being made for this client; try again later.")
-        if len(held) >= MOST_HELD:
-            raise Busy("Too many downloads are being made for later; try again later.")
-
-    def _drop(self, production: Production) -> None:
-        # Another tape has the key when this one lost its start and somebody asked again.
-        if self._tapes.get(production.key) is production.tape:
-            del self._tapes[production.key]
+        check_held(claim.client, held)
 
     def _new_tape(self, on_idle: Callable[[], None]) -> Tape:
         return Tape(

@@ -79,7 +79,7 @@ async def robots() -> Response:
 @router.api_route(CATALOGUE_PAGE, methods=METHODS)
 async def catalogue_page(request: Request, seen: SeenDatasets) -> Response:
     """The page of all datasets, or of those that `q` finds."""
-    from application.api.views import show_catalogue
+    from application.api.views.catalogue import show_catalogue
 
     return await asyncio.to_thread(show_catalogue, request, seen, parameters(request))
 
@@ -88,7 +88,7 @@ async def catalogue_page(request: Request, seen: SeenDatasets) -> Response:
 @dataset_router.api_route(ALIAS + DATASET_PAGE, methods=METHODS)
 async def dataset_page(request: Request, current: CurrentService, dataset: str) -> Response:
     """The page of exactly the query that `/{dataset}.csv` has with the same parameters."""
-    from application.api.views import show_dataset
+    from application.api.views.dataset import show_dataset
     from application.pages.addresses import FIXED
 
     if dataset in FIXED and not request.scope["path"].startswith(f"{ALIAS}/"):
@@ -115,7 +115,7 @@ async def progress(
 @router.api_route(CHOOSE, methods=METHODS)
 async def choose(request: Request, current: CurrentService, dataset: str) -> Response:
     """Where the form is sent to: to the address of what was chosen, or the form again."""
-    from application.api.views import show_choices
+    from application.api.views.choices import show_choices
 
     found = await show_choices(request, current, dataset, parameters(request))
     if isinstance(found, str):

@@ -1,10 +1,8 @@
-"""The parts of a page put together, for one request."""
+"""The page of one dataset and one query."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,81 +11,50 @@ from starlette.responses import Response
 
 from application.api.pages import FRESH_SECONDS, addresses_of, page_response
 from application.api.state import asker_of
-from application.client.contract import CATALOGUE, DESCRIPTION
+from application.api.views.known import BASE, Pairs, Told, form_of, parsed, readable, title_of, told_by
+from application.client.contract import DESCRIPTION
 from application.downloads.estimate import Way
 from application.downloads.plan import Request as DownloadRequest
 from application.downloads.preview import FirstRows, first_rows
-from application.downloads.shapes import shape_of
 from application.downloads.terms import Terms
-from application.errors import DatasetInvalid, DownloadError, ParameterProblem, QueryInvalid
+from application.errors import DownloadError
 from application.formats import FORMATS
 from application.pages import figures
-from application.pages.catalogue import catalogue_page
+from application.pages.chips import chips_of
 from application.pages.choices import Choices
-from application.pages.columns import MOST_COLUMNS, column_rows, few_valued, frequent_values, is_known
-from application.pages.dataset import DatasetPage, Estimate, Result, sentence
-from application.pages.form import Form, make_form
+from application.pages.columns import MOST_COLUMNS, column_rows, is_known
+from application.pages.dataset import DatasetPage, check_of, sentence
+from application.pages.downloads import Estimate, download_rows
 from application.pages.preview import MOST_COLUMNS as PREVIEW_COLUMNS
 from application.pages.preview import ROWS, Preview, make_preview
+from application.pages.result import Result
 from application.pages.schema_org import schema_org
-from application.query.parameters import ParsedQuery, parse
 from application.telemetry import logger
-from application.telemetry.facts import facts_of
 
 if TYPE_CHECKING:
     from application.datasets.description import Description
-    from application.datasets.listing import Seen
-    from application.downloads.offers import Offer
     from application.models import Dataset, Query
     from application.service import Service
 
-Pairs = tuple[tuple[str, str], ...]
-# Pages are those of the queries of this format.
-BASE = FORMATS["csv"]
 # For rows to look at nobody waits longer.
 PREVIEW_SECONDS = 8.0
 # Nor for how many rows there are, and how large they are; that is found out meanwhile, for who asks again.
 ESTIMATE_SECONDS = 1.5
 # What is made whole first, and has more bytes, is waited for on a page of its own.
 SLOW_BYTES = 64 << 20
-SEARCH = "q"
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What is known of a dataset beside its columns; empty where nobody says it."""
-
-    labels: Mapping[str, Mapping[str, str]]
-    frequent: Mapping[str, Sequence[tuple[str, int | None]]]
-    few: frozenset[str]
-
-
-def _told(offer: Offer) -> Told:
-    profile = offer.description.profile
-    return Told(offer.labels, frequent_values(profile), few_valued(profile))
-
-
-def show_catalogue(request: Request, seen: Seen, sent: Pairs) -> Response:
-    """The page of the datasets that a search finds; raises QueryInvalid for what is no search."""
-    unknown = [name for name, _ in sent if name != SEARCH]
-    if unknown or len(sent) > 1:
-        raise QueryInvalid([ParameterProblem((unknown or [SEARCH])[0], f"say {SEARCH!r} once, and no more")])
-    search = sent[0][1].strip() if sent else ""
-    page = catalogue_page(seen, search, addresses_of(request), CATALOGUE)
-    return page_response(request, "catalogue.html", page, max_age=FRESH_SECONDS if seen.is_whole else 0)
 
 
 async def show_dataset(request: Request, current: Service, name: str, sent: Pairs) -> Response:
     """The page of a query; raises what planning raises. What fails for a part of it is said there."""
-    dataset = await _found(current, name)
-    parsed = await asyncio.to_thread(_parsed, sent, dataset)
-    asked = partial(Result, dataset, parsed.query, sent, addresses=addresses_of(request), base=BASE)
+    dataset = await readable(current, name)
+    query = (await asyncio.to_thread(parsed, sent, dataset)).query
+    asked = partial(Result, dataset, query, sent, addresses=addresses_of(request), base=BASE)
     # None of these waits for the others.
     bare = asked(labels={})
     offer, estimate, (first, problem) = await asyncio.gather(
         current.offers.find(name), _estimate(current, bare), _first(request, current, bare)
     )
-    told = _told(offer)
+    told = told_by(offer)
     result = asked(labels=told.labels)
 
     def answer() -> Response:
@@ -96,38 +63,6 @@ async def show_dataset(request: Request, current: Service, name: str, sent: Pair
         return page_response(request, "dataset.html", page, max_age=max_age)
 
     return await asyncio.to_thread(answer)
-
-
-async def show_choices(request: Request, current: Service, name: str, sent: Pairs) -> Response | str:
-    """The path of the page of what was chosen; where that is wrong, the form again, with what is wrong."""
-    dataset = await _found(current, name)
-    choices = Choices.of_controls(sent, dataset.columns)
-    pairs, addresses = choices.pairs(dataset.columns), addresses_of(request)
-    told = _told(await current.offers.find(name))
-    try:
-        query = (await asyncio.to_thread(_parsed, pairs, dataset)).query
-    except QueryInvalid as error:
-        problems = [(item.parameter, item.detail) for item in error.problems]
-        facts_of(request.scope).code = "query-invalid"
-
-        def again() -> Response:
-            form = _form(dataset, choices, told, addresses.beside(name, "choose"), problems)
-            page = {"title": _title(dataset), "form": form, "all": addresses.page(name)}
-            return page_response(request, "choose.html", page, 422)
-
-        return await asyncio.to_thread(again)
-    return Result(dataset, query, pairs, addresses=addresses, labels=told.labels, base=BASE).page
-
-
-def _parsed(sent: Pairs, dataset: Dataset) -> ParsedQuery:
-    return parse(sent, dataset.columns, BASE.dialect, shape_of(dataset, BASE))
-
-
-async def _found(current: Service, name: str) -> Dataset:
-    dataset = await current.downloads.find(name)
-    if dataset.fault:
-        raise DatasetInvalid(dataset.fault)
-    return dataset
 
 
 async def _first(request: Request, current: Service, result: Result) -> tuple[FirstRows, str]:
@@ -193,7 +128,7 @@ def _page(
     preview = Preview(problem=problem) if problem else _preview(result, told, first, left)
     return DatasetPage(
         dataset.name,
-        _title(dataset),
+        title_of(dataset),
         dataset.words.description,
         _facts(dataset),
         dataset.words.attribution,
@@ -201,16 +136,16 @@ def _page(
         estimate.is_pending,
         _columns_sentence(dataset, query),
         not result.is_whole,
-        result.chips(),
+        chips_of(result),
         addresses.page(dataset.name),
-        result.downloads(estimate, has_geometry=description.geometry is not None),
-        _form(dataset, choices, told, addresses.beside(dataset.name, "choose")),
+        download_rows(result, estimate, has_geometry=description.geometry is not None),
+        form_of(dataset, choices, told, addresses.beside(dataset.name, "choose")),
         preview,
         columns,
         max(0, len(dataset.columns) - MOST_COLUMNS),
         is_known(columns),
         result.snippets(possible),
-        result.check(possible),
+        check_of(result, possible),
         addresses.absolute(result.page),
         addresses.root + DESCRIPTION.format(dataset=dataset.name),
         schema_org(dataset, addresses, possible) if result.is_whole else "",
@@ -231,29 +166,6 @@ def _preview(result: Result, told: Told, first: FirstRows, left: int) -> Preview
         offset=result.query.offset,
         left=left,
     )
-
-
-def _form(
-    dataset: Dataset,
-    choices: Choices,
-    told: Told,
-    action: str,
-    problems: Sequence[tuple[str, str]] = (),
-) -> Form:
-    return make_form(
-        action,
-        dataset,
-        dataset.words.columns,
-        choices,
-        labels=told.labels,
-        frequent=told.frequent,
-        few=told.few,
-        problems=problems,
-    )
-
-
-def _title(dataset: Dataset) -> str:
-    return dataset.words.title or dataset.name
 
 
 def _facts(dataset: Dataset) -> tuple[str, ...]:

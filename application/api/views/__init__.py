@@ -1,0 +1,1 @@
+"""The parts of each page put together, for one request."""

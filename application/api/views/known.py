@@ -1,0 +1,77 @@
+"""What the pages of a dataset know of it before they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from application.downloads.shapes import shape_of
+from application.errors import DatasetInvalid
+from application.formats import FORMATS
+from application.pages.choices import Choices
+from application.pages.columns import few_valued, frequent_values
+from application.pages.form import Form, make_form
+from application.query.parameters import ParsedQuery, parse
+
+if TYPE_CHECKING:
+    from application.downloads.offers import Offer
+    from application.models import Dataset
+    from application.service import Service
+
+Pairs = tuple[tuple[str, str], ...]
+# Pages are those of the queries of this format.
+BASE = FORMATS["csv"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of a dataset beside its columns; empty where nobody says it."""
+
+    labels: Mapping[str, Mapping[str, str]]
+    frequent: Mapping[str, Sequence[tuple[str, int | None]]]
+    few: frozenset[str]
+
+
+def told_by(offer: Offer) -> Told:
+    """What an offer tells."""
+    profile = offer.description.profile
+    return Told(offer.labels, frequent_values(profile), few_valued(profile))
+
+
+def parsed(sent: Pairs, dataset: Dataset) -> ParsedQuery:
+    """The query of a page's parameters; raises QueryInvalid."""
+    return parse(sent, dataset.columns, BASE.dialect, shape_of(dataset, BASE))
+
+
+async def readable(current: Service, name: str) -> Dataset:
+    """The dataset of that name; raises what finding it raises, and DatasetInvalid for what none can read."""
+    dataset = await current.downloads.find(name)
+    if dataset.fault:
+        raise DatasetInvalid(dataset.fault)
+    return dataset
+
+
+def form_of(
+    dataset: Dataset,
+    choices: Choices,
+    told: Told,
+    action: str,
+    problems: Sequence[tuple[str, str]] = (),
+) -> Form:
+    """The form with these choices, or with what is wrong with them."""
+    return make_form(
+        action,
+        dataset,
+        dataset.words.columns,
+        choices,
+        labels=told.labels,
+        frequent=told.frequent,
+        few=told.few,
+        problems=problems,
+    )
+
+
+def title_of(dataset: Dataset) -> str:
+    """What a dataset is called."""
+    return dataset.words.title or dataset.name

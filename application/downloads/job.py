@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
 
@@ -29,6 +29,7 @@ CHUNKS_AHEAD = 16 << 20
 GROUPS_AHEAD = 64 << 20
 
 Rows = TypeVar("Rows")
+Group = TypeVar("Group")
 
 
 @runtime_checkable
@@ -166,7 +167,7 @@ class DownloadJob:
         On one core the scan alone has a thread of its own, for it waits for storage.
         """
         stop = self.cancellation.set
-        grouped = encoder if isinstance(encoder, GroupEncoder) else None
+        grouped: GroupEncoder[Any] | None = encoder if isinstance(encoder, GroupEncoder) else None
         others = self.threads - 1 and (self.threads if self.plan.format.independent or grouped else 1)
         encoded: Iterator[Chunk]
         if grouped:
@@ -203,7 +204,7 @@ def _counted(batches: Generator[pa.RecordBatch], tape: Tape) -> Generator[pa.Rec
                 yield batch
 
 
-def _groups(encoder: GroupEncoder, batches: Generator[pa.RecordBatch]) -> Generator[pa.Table]:
+def _groups(encoder: GroupEncoder[Group], batches: Generator[pa.RecordBatch]) -> Generator[Group]:
     with closing(batches):
         yield from encoder.groups(batches)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from application.errors import ColumnUnsupported
 from application.formats.handles import check_handles
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from application.models import Column, Dialect, Shape
 
 Chunk: TypeAlias = bytes | memoryview
+Group = TypeVar("Group")
 _SHAPED = "application.formats.geometry_text:GeometryText"
 
 
@@ -40,13 +41,16 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
-class GroupEncoder(Encoder, Protocol):
-    """An encoder that can write groups of rows, each by any thread, and then put them in their order."""
+class GroupEncoder(Encoder, Protocol[Group]):
+    """An encoder that can write groups of rows, each by any thread, and then put them in their order.
 
-    def groups(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    ``nbytes`` of a group is what it takes in memory.
+    """
+
+    def groups(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Group]:
         """Return all rows in groups, which are always cut alike."""
 
-    def encode_group(self, group: pa.Table) -> Chunk:
+    def encode_group(self, group: Group) -> Chunk:
         """Return what is written of a group, for ``join``."""
 
     def join(self, encoded: Chunk) -> Chunk:

@@ -31,14 +31,14 @@ class GzipStream:
     def compress(self, block: bytearray) -> tuple[bytes, bytearray]:
         """What is ready, in order, and a block of the same size to be filled next."""
         if self._workers == 1:
-            return self._joined(len(block), *_coded(block)), block
+            return self._joined(len(block), *coded(block)), block
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._workers, "gzip")
-        self._coding.append((block, self._pool.submit(_coded, block)))
+        self._coding.append((block, self._pool.submit(coded, block)))
         ready, spare = b"", None
         while self._coding and (self._coding[0][1].done() or len(self._coding) > self._most):
-            spare, coded = self._coding.popleft()
-            ready += self._joined(len(spare), *coded.result())
+            spare, made = self._coding.popleft()
+            ready += self._joined(len(spare), *made.result())
         # A used one, for memory that is touched for the first time costs more than compressing what is in it.
         return ready, bytearray(len(block)) if spare is None else spare
 
@@ -46,10 +46,10 @@ class GzipStream:
         """What is not out yet, and the end."""
         ready = b""
         while self._coding:
-            block, coded = self._coding.popleft()
-            ready += self._joined(len(block), *coded.result())
+            block, made = self._coding.popleft()
+            ready += self._joined(len(block), *made.result())
         if rest or not self._begun:
-            ready += self._joined(len(rest), *_coded(rest))
+            ready += self._joined(len(rest), *coded(rest))
         return ready + LAST_BLOCK + struct.pack("<II", self._crc, self._size & 0xFFFFFFFF)
 
     def close(self) -> None:
@@ -61,14 +61,14 @@ class GzipStream:
     def _most(self) -> int:
         return BLOCKS_PER_WORKER * self._workers
 
-    def _joined(self, size: int, coded: bytes, crc: int) -> bytes:
+    def _joined(self, size: int, data: bytes, crc: int) -> bytes:
         self._crc = isal_zlib.crc32_combine(self._crc, crc, size)
         self._size += size
         header, self._begun = b"" if self._begun else HEADER, True
-        return header + coded
+        return header + data
 
 
-def _coded(block: bytearray | memoryview) -> tuple[bytes, int]:
-    """A block as deflate that ends at a whole byte and refers to nothing before it, and its CRC-32."""
+def coded(block: bytes | bytearray | memoryview) -> tuple[bytes, int]:
+    """Return a block as deflate that ends at a whole byte and refers to nothing before it, and its CRC-32."""
     stream = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW_WINDOW_BITS)
     return stream.compress(block) + stream.flush(isal_zlib.Z_SYNC_FLUSH), isal_zlib.crc32(block)

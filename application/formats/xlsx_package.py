@@ -3,13 +3,15 @@
 import struct
 from dataclasses import dataclass
 
+from isal import isal_zlib
+
 from application.errors import ResultTooLarge
-from application.formats.compression import Compressor
-from application.formats.gzip import HEADER
+from application.formats.gzip import LAST_BLOCK, coded
 
 # Without zip64, which not every reader of workbooks takes.
 MOST_BYTES = 2**32 - 1
-TRAILER_BYTES = 8  # gzip's: the CRC-32 and the size
+# What follows a packed piece of a part: its CRC-32 and its size.
+TRAILER = struct.Struct("<IQ")
 VERSION = 20
 # Sizes and CRC come after the data, for they are known then.
 SIZES_FOLLOW = 1 << 3
@@ -65,7 +67,6 @@ class Package:
 
     def open(self, name: str) -> bytes:
         """Begin a part."""
-        self._compressor = Compressor("gzip")
         part = _Part(name.encode(), self._position)
         self._parts.append(part)
         header = struct.pack(
@@ -75,28 +76,27 @@ class Package:
         )
         return self._out(header + part.name)
 
-    def write(self, data: bytes | memoryview) -> bytes:
-        """Go on with the part that is open."""
-        part = self._parts[-1]
-        part.size += len(data)
+    def join(self, piece: memoryview) -> bytes:
+        """Go on with the part that is open, by a piece that is packed."""
+        part, end = self._parts[-1], len(piece) - TRAILER.size
+        crc, size = TRAILER.unpack_from(piece, end)
+        part.crc = isal_zlib.crc32_combine(part.crc, crc, size)
+        part.size += size
         if part.size > MOST_BYTES:
             raise ResultTooLarge(
                 f"The rows take more than the {MOST_BYTES:,} bytes that a sheet may have: filter them, "
                 "choose columns with field=NAME, or take csv."
             )
-        return self._packed(self._compressor.compress(data))
+        return self._packed(bytes(piece[:end]))
 
     def close(self) -> bytes:
         """End the part that is open."""
-        part = self._parts[-1]
-        rest = self._compressor.finish()
-        part.crc, _ = struct.unpack("<II", rest[-TRAILER_BYTES:])
-        data = self._packed(rest[:-TRAILER_BYTES])
-        return data + self._out(struct.pack("<4s3I", b"PK\x07\x08", part.crc, part.packed, part.size))
+        part, last = self._parts[-1], self._packed(LAST_BLOCK)
+        return last + self._out(struct.pack("<4s3I", b"PK\x07\x08", part.crc, part.packed, part.size))
 
     def add(self, name: str, text: str) -> bytes:
         """Write a part that is whole."""
-        return self.open(name) + self.write(text.encode()) + self.close()
+        return self.open(name) + self.join(memoryview(pack(text.encode()))) + self.close()
 
     def finish(self) -> bytes:
         """Write the list of the parts."""
@@ -114,11 +114,7 @@ class Package:
         return self._out(listed + end)
 
     def _packed(self, data: bytes) -> bytes:
-        part = self._parts[-1]
-        # Of gzip's output a zip wants what is between its header and its trailer.
-        if not part.packed and data:
-            data = data[len(HEADER) :]
-        part.packed += len(data)
+        self._parts[-1].packed += len(data)
         return self._out(data)
 
     def _out(self, data: bytes) -> bytes:
@@ -129,6 +125,12 @@ class Package:
                 "field=NAME, or take csv."
             )
         return data
+
+
+def pack(data: bytes) -> bytes:
+    """Return a piece of a part for ``Package.join``; any thread may, for it depends on no other piece."""
+    deflated, crc = coded(data)
+    return deflated + TRAILER.pack(crc, len(data))
 
 
 def opening_parts(package: Package) -> bytes:

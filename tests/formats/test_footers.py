@@ -23,7 +23,7 @@ def at_once(table: pa.Table, rows: int) -> bytes:
     return sink.getvalue()
 
 
-def opened() -> GroupEncoder:
+def opened() -> GroupEncoder[pa.Table]:
     encoder = FORMATS["parquet"].open_encoder()
     assert isinstance(encoder, GroupEncoder)
     return encoder

@@ -76,8 +76,8 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
         "d19d3ea5934f5e755c5fb985ddfc064444f22802f397fac4db84e61e1bd999cc",
     ),
     "xlsx": (
-        ("revision 1", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0", "isal 1.9.1", MACHINE),
-        "e6795de534ee8e3f67cdb891f5595168ebec1a6703778d449a9dd4a391fd29ed",
+        ("revision 2", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0", "isal 1.9.1", MACHINE),
+        "f97b185925a7f5fa0e79a5c2cdc8558bbb86258aa75b2ec68df19bfaf0dea4ed",
     ),
     "gzip": (
         ("revision 2", "isal 1.9.1", MACHINE),

@@ -24,8 +24,8 @@ from openxml_audit import OpenXmlValidator, ValidationErrorType
 
 from application.about import About
 from application.errors import ColumnUnsupported, ResultTooLarge
-from application.formats import FORMATS, xlsx
-from application.formats.xlsx_package import Package
+from application.formats import FORMATS, GroupEncoder, xlsx
+from application.formats.xlsx_package import Package, pack
 from tests.formats.support import EVERY, check, picked, written
 from tests.support import workbooks
 
@@ -323,9 +323,9 @@ def test_more_bytes_than_a_zip_of_the_first_kind_has_are_refused(monkeypatch: py
     monkeypatch.setattr("application.formats.xlsx_package.MOST_BYTES", 1000)
     package = Package()
     package.open("a")
-    package.write(b"x" * 1000)
+    package.join(memoryview(pack(b"x" * 1000)))
     with pytest.raises(ResultTooLarge, match="1,000 bytes that a sheet may have"):
-        package.write(b"x")
+        package.join(memoryview(pack(b"x")))
 
 
 def test_a_zip_reader_that_reads_from_the_start_has_all_it_needs() -> None:
@@ -337,6 +337,20 @@ def test_a_zip_reader_that_reads_from_the_start_has_all_it_needs() -> None:
             assert (item.compress_type, item.flag_bits, item.extra) == (zipfile.ZIP_DEFLATED, 8, b"")
             end = item.header_offset + 30 + len(item.filename) + item.compress_size
             assert body[end : end + 4] == b"PK\x07\x08"
+
+
+def test_groups_written_by_any_thread_are_the_file_that_one_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx, "GROUP_ROWS", 30)
+    table = pa.table({name: picked(name, range(200)) for name in EVERY})
+    encoder = FORMATS["xlsx"].open_encoder()
+    assert isinstance(encoder, GroupEncoder)
+    opening = bytes(encoder.start(table.schema))
+    groups = list(encoder.groups(table.to_batches(max_chunksize=70)))
+    # The last first, as another thread may.
+    made = [encoder.encode_group(group) for group in reversed(groups)]
+    body = opening + b"".join(map(encoder.join, reversed(made))) + bytes(encoder.finish())
+    assert body == written("xlsx", table)
+    assert len(workbooks.sheet(body)) == 201
 
 
 def test_columns_past_z_and_rows_past_a_batch_have_their_places() -> None:

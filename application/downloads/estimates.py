@@ -16,7 +16,7 @@ from application.datasets.statistics import Extent, Group
 from application.downloads.areas import NOWHERE, Located
 from application.downloads.downloads import Downloads
 from application.downloads.estimate import Estimate, FormatEstimate, Way, estimated_size
-from application.downloads.plan import SMALL_BYTES, Plan, Request, find_format
+from application.downloads.plan import SMALL_BYTES, Plan, Request, excess_of, find_format
 from application.downloads.within import within
 from application.engine.cancellation import Cancellation
 from application.engine.conform import output_schema
@@ -134,6 +134,10 @@ class Estimates:
         query = plans[0].query if plans else Query(dataset.columns)
         extent = self._catalogue.extent(dataset, query)
         rows = self._rows(plans, dataset, query, extent)
+        for plan in plans:
+            if excess := excess_of(plan.format, rows):
+                refused[plan.format.extension] = FormatEstimate(plan.format, Way.REFUSED, excess)
+        plans = [plan for plan in plans if plan.format.extension not in refused]
         at_most = _cut(query, min(extent.rows, dataset.rows))
         sizes = self._all_sizes(plans, dataset, rows, at_most, extent)
         known = {plan.format.extension: self._told(plan, *sizes[plan.format.extension]) for plan in plans}

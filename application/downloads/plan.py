@@ -227,12 +227,18 @@ def _check_columns(dataset: Dataset, query: Query, chosen: Format) -> None:
 
 def _check_rows(dataset: Dataset, query: Query, chosen: Format) -> None:
     """Refuse more rows than a file of the format holds, where the footers prove that there are."""
-    rows = query.known_rows(dataset)
-    if chosen.most_rows is not None and rows is not None and rows > chosen.most_rows:
-        raise ResultTooLarge(
-            f"There are {rows:,} rows, and a file of {chosen.extension} holds {chosen.most_rows:,}: filter "
-            f"them, take so many at a time with limit={chosen.most_rows} and offset=N, or take csv."
-        )
+    if excess := excess_of(chosen, query.known_rows(dataset)):
+        raise ResultTooLarge(excess)
+
+
+def excess_of(chosen: Format, rows: int | None) -> str:
+    """What to say where a file of the format holds fewer than so many rows; empty where it may hold them."""
+    if chosen.most_rows is None or rows is None or rows <= chosen.most_rows:
+        return ""
+    return (
+        f"There are {rows:,} rows, and a file of {chosen.extension} holds {chosen.most_rows:,}: filter "
+        f"them, take so many at a time with limit={chosen.most_rows} and offset=N, or take csv."
+    )
 
 
 def _refuse(column: Column, what: str) -> NoReturn:

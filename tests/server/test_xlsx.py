@@ -127,16 +127,28 @@ def test_what_has_no_place_is_refused_to_all_ways_of_asking(root: Path) -> None:
 
 
 def test_an_estimate_says_what_becomes_of_it(root: Path, served: Served) -> None:
-    def told(server: Served, name: str = "large") -> dict[str, str]:
-        formats = server.get(f"/datasets/{name}/estimate").json()["formats"]
+    def told(server: Served, name: str = "large", query: str = "") -> dict[str, str]:
+        formats = server.get(f"/datasets/{name}/estimate{query}").json()["formats"]
         return next(row for row in formats if row["extension"] == "xlsx")
 
     assert told(served)["answer"] == "whole"
     assert "if that is quick" not in told(served)["reason"]
     assert told(served, "many")["answer"] == "refused"
     assert "1,048,575" in told(served, "many")["reason"]
+    # The rows that a filter leaves are counted.
+    for query in ("?n=0", "?n=0&n=5&sort=n"):
+        assert told(served, "many", query) == told(served, "many")
+    assert told(served, "many", "?n=0&limit=9")["answer"] == "whole"
     with serving_folder(root, spool_max_result=1 << 20) as small:
         assert told(small)["answer"] == "refused"
+
+
+def test_a_page_says_why_so_many_rows_are_no_workbook(served: Served) -> None:
+    text = served.get("/many?n=0").text
+    assert "All 1,048,576 rows" in text
+    assert "a file of xlsx holds 1,048,575" in text
+    assert 'href="/many.csv?n=0' in text
+    assert "/many.xlsx" not in text
 
 
 def test_without_a_spool_it_streams(root: Path) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from application.pages.addresses import Addresses
+    from application.pages.problem import Told
     from application.pages.site import Site
 
 POLICY = (
@@ -140,7 +141,7 @@ def _has(request: Request, tag: str) -> bool:
 
 
 def problem_as_page(
-    request: Request, status: HTTPStatus, detail: str, details: Sequence[str], request_id: str
+    request: Request, problem: Told, detail: str, details: Sequence[str], request_id: str
 ) -> Response:
     """A problem as a page, never stored by a cache."""
     from application.pages.problem import problem_page
@@ -149,7 +150,7 @@ def problem_as_page(
     query = request.scope["query_string"].decode("latin-1")
     path = addresses.root + request.scope["path"] + (f"?{query}" if query else "")
     page = problem_page(
-        status,
+        problem,
         detail,
         details,
         root=addresses.root,
@@ -157,4 +158,4 @@ def problem_as_page(
         key_header=KEY_HEADER,
         request_id=request_id,
     )
-    return page_response(request, "problem.html", page, status)
+    return page_response(request, "problem.html", page, problem.status)

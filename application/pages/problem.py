@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-TITLES = {
-    401: "This service asks for a key",
-    404: "There is nothing here",
-    405: "This is not possible here",
-    413: "This is too large",
-    422: "This address is not understood",
-    429: "Too many requests",
-    503: "Not now",
-}
-FAILED = "Something went wrong here"
+
+class Told(Protocol):
+    """How a kind of problem is told: its title, and what a reader can do."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def advice(self) -> str: ...
+    @property
+    def retry(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class ProblemPage:
 
 
 def problem_page(
-    status: int,
+    problem: Told,
     detail: str,
     details: Sequence[str],
     *,
@@ -40,13 +43,14 @@ def problem_page(
 ) -> ProblemPage:
     """The page of a problem at an address; its details, if there are any, say more than the one line."""
     lines, code, way = (() if details else (detail,)), "", (f"{root}/", "See all datasets")
-    if status == 401:
+    if problem.status == 401:
         lines = ("Ask whoever runs it for one. It is sent in a header, with each request:",)
         code, way = f"curl --header '{key_header}: YOUR-KEY' '{address}'", ("", "")
-    elif status in {429, 503}:
+    elif problem.retry:
         lines = (*lines, "Try again in a moment.")
         way = (address, "Try again")
-    elif status == 422:
+    elif problem.status == 422:
         way = (address.partition("?")[0], "See the whole dataset")
-    shown = request_id if status >= 500 else ""
-    return ProblemPage(TITLES.get(status, FAILED), lines, tuple(details), code, *way, shown)
+    lines = (*lines, problem.advice) if problem.advice else lines
+    shown = request_id if problem.status >= 500 else ""
+    return ProblemPage(problem.title, lines, tuple(details), code, *way, shown)

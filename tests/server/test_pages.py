@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pytest
 
+from application.api.problems import PROBLEMS, UNEXPECTED
 from application.formats import FORMATS
 from tests.support import html, tables
 from tests.support.html import Element
@@ -248,6 +249,34 @@ def test_a_problem_is_a_page_for_people_and_json_for_programs(served: Served) ->
     download = served.get("/absent.csv", headers=HTML)
     assert download.headers["content-type"] == "application/problem+json"
     assert "Traceback" not in page(served, "/broken", 500).text
+
+
+def test_a_dataset_that_cannot_be_read_says_so_and_what_to_do(served: Served) -> None:
+    told = page(served, "/broken", 500)
+    assert told.one("h1").words == told.one("title").words == "This dataset's file cannot be read"
+    words = told.one("main").words
+    assert "The other datasets are not concerned." in words
+    assert "tell whoever runs this service" in words
+    assert told.one("main").one("a").words == "See all datasets"
+
+
+def test_every_kind_of_problem_has_a_calm_title_of_its_own() -> None:
+    titles = [row.title for row in (*PROBLEMS.values(), UNEXPECTED)]
+    assert len(set(titles)) == len(titles)
+    for title in titles:
+        assert not re.search(r"!|error|fail|invalid|\d", title, re.IGNORECASE), title
+
+
+def test_what_nobody_expected_is_a_page_too(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("application.api.views.show_dataset", fail)
+    told = page(served, "/sample", 500)
+    assert told.one("h1").words == UNEXPECTED.title
+    # Where a publisher's templates are broken, too.
+    monkeypatch.setattr("application.api.problems.problem_as_page", fail)
+    assert served.get("/sample", headers=HTML).json()["code"] == "internal"
 
 
 def test_a_dataset_named_as_a_fixed_path_has_its_page_under_another(served: Served) -> None:

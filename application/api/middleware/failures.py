@@ -1,11 +1,9 @@
 """Whatever nobody expected: a 500 problem before the first byte, a broken connection after it."""
 
-from http import HTTPStatus
-
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from application.api.problems import INTERNAL, download_error, problem_code, problem_response, request_id
+from application.api.problems import INTERNAL, download_error, problem_code, request_id, unexpected
 from application.errors import lack
 from application.telemetry import logger
 from application.telemetry.facts import facts_of
@@ -46,9 +44,7 @@ class FailureMiddleware:
                 return
             found = {"request_id": identity, "code": INTERNAL}
             logger.error("unexpected failure", exc_info=error, extra=found)
-            detail = "Something went wrong here; quote the request id when you report it."
-            response = problem_response(identity, HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL, detail)
-            await response(scope, receive, send)
+            await unexpected(Request(scope))(scope, receive, send)
 
 
 def _is_told(scope: Scope, code: str) -> bool:

@@ -22,7 +22,7 @@ def codes() -> dict[int, list[str]]:
     """The codes of all problems, by status."""
     found: dict[int, list[str]] = defaultdict(list)
     for problem in PROBLEMS.values():
-        found[problem.status.value].append(problem.code)
+        found[problem.status].append(problem.code)
     for status, code in OTHERS.items():
         found[status].append(code)
     return {status: sorted(found[status]) for status in sorted(found)}

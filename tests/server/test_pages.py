@@ -271,7 +271,7 @@ def test_what_nobody_expected_is_a_page_too(served: Served, monkeypatch: pytest.
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("application.api.views.show_dataset", fail)
+    monkeypatch.setattr("application.api.views.dataset.show_dataset", fail)
     told = page(served, "/sample", 500)
     assert told.one("h1").words == UNEXPECTED.title
     # Where a publisher's templates are broken, too.

@@ -1,4 +1,4 @@
-"""DuckDB: one locked-down database, opened at first use and replaced when a bad file has spoiled it."""
+"""DuckDB: locked-down databases, opened at first use and replaced when a bad file has spoiled one."""
 
 import threading
 from collections.abc import Iterator
@@ -31,7 +31,11 @@ class Unexplained(EngineFailed):
 
 
 class Database:
-    """Gives cursors that can read one storage and nothing else."""
+    """Gives cursors that can read one storage and nothing else.
+
+    Those of queries that one thread answers are of a database that has no other threads: a caller waits for
+    the engine's threads by asking again and again, with Python's lock each time, for a core and more.
+    """
 
     def __init__(
         self,
@@ -45,9 +49,9 @@ class Database:
     ) -> None:
         self._storage = storage
         self._temp_directory = temp_directory
+        self._threads = threads
         self._config: dict[str, Any] = {
             "memory_limit": memory_limit,
-            "threads": threads,
             "temp_directory": "",
             "max_temp_directory_size": temp_limit,
             "autoinstall_known_extensions": False,
@@ -63,19 +67,20 @@ class Database:
             "late_materialization_max_rows": MOST_LATE_ROWS,
         }
         self._lock = threading.Lock()
-        self._database: duckdb.DuckDBPyConnection | None = None
-        self._secret: object = None
+        # By how many threads they have.
+        self._databases: dict[int, duckdb.DuckDBPyConnection] = {}
+        self._secrets: dict[int, object] = {}
         self._queries = 0
         self._request_seconds = request_seconds
         self._connections: StorageConnections | None = None
         self.replacements = 0  # of spoiled databases, for the metrics
 
     def close(self) -> None:
-        """Close the database; the next use opens another."""
+        """Close what is open; the next use opens another."""
         with self._lock:
-            database, self._database = self._database, None
+            databases, self._databases = self._databases, {}
         self.give_up()
-        if database:
+        for database in databases.values():
             database.close()
 
     def give_up(self) -> None:
@@ -86,15 +91,19 @@ class Database:
             connections.cut()
 
     @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor of its own, with the engine's errors made ours; a spoiled database is replaced."""
+    def cursor(self, *, alone: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor of its own, with the engine's errors made ours; a spoiled database is replaced.
+
+        ``alone``: the caller's thread is all that its queries have.
+        """
+        threads = 1 if alone else self._threads
         try:
-            database, connections = self._open()
+            database, connections = self._open(threads)
             cursor = database.cursor()
         except duckdb.Error as error:
             # Forgotten, not closed: closing it would break the other downloads' cursors.
             with self._lock:
-                self._database = None
+                self._databases.pop(threads, None)
             raise EngineFailed("The engine failed; the next request gets a new one.") from error
         given_up = connections.given_up
         try:
@@ -117,20 +126,23 @@ class Database:
         finally:
             cursor.close()
 
-    def _open(self) -> tuple[duckdb.DuckDBPyConnection, StorageConnections]:
+    def _open(self, threads: int) -> tuple[duckdb.DuckDBPyConnection, StorageConnections]:
         with self._lock:
             access = self._storage.engine_access()
-            if self._database is None:
-                self._database = self._locked_down(access)
-            if access.secret != self._secret:
-                self._set_secret(self._database, access.secret)
+            database = self._databases.get(threads)
+            if database is None:
+                database = self._databases[threads] = self._locked_down(access, threads)
+                self._secrets[threads] = None
+            if access.secret != self._secrets[threads]:
+                _set_secret(database, access.secret)
+                self._secrets[threads] = access.secret
             if self._connections is None:
                 self._connections = StorageConnections(access, self._request_seconds)
-            return self._database, self._connections
+            return database, self._connections
 
-    def _locked_down(self, access: EngineAccess) -> duckdb.DuckDBPyConnection:
+    def _locked_down(self, access: EngineAccess, threads: int) -> duckdb.DuckDBPyConnection:
         """A database that can read the storage's root and nothing else, and cannot be told otherwise."""
-        config = dict(self._config)
+        config = self._config | {"threads": threads}
         if self._temp_directory:
             # Two databases that shared a folder would write over each other's files.
             config["temp_directory"] = str(self._temp_directory / f"duckdb-spill-{uuid4().hex}")
@@ -144,26 +156,10 @@ class Database:
             database.execute(f"LOAD {literal(str(extension_file(access.extension)))}")
         for name, value in access.settings:
             database.execute(f"SET GLOBAL {name} = {value}")
-        self._secret = None
         database.execute(f"SET allowed_directories = [{literal(access.root)}]")
         database.execute("SET enable_external_access = false")
         database.execute("SET lock_configuration = true")
         return database
-
-    def _set_secret(self, database: duckdb.DuckDBPyConnection, secret: Any) -> None:
-        options = {
-            "KEY_ID": secret.key,
-            "SECRET": secret.secret,
-            "SESSION_TOKEN": secret.token or "",
-            "REGION": secret.region,
-            "ENDPOINT": secret.endpoint or "",
-            "URL_STYLE": secret.url_style,
-        }
-        given = ", ".join(f"{name} {literal(value)}" for name, value in options.items() if value)
-        database.execute(
-            f"CREATE OR REPLACE SECRET storage (TYPE s3, {given}, USE_SSL {str(secret.use_ssl).lower()})"
-        )
-        self._secret = secret
 
     @contextmanager
     def query(self) -> Iterator[None]:
@@ -184,10 +180,26 @@ class Database:
     def _discard(self, database: duckdb.DuckDBPyConnection) -> None:
         """Forget a spoiled database; downloads that run on it end by its own errors."""
         with self._lock:
-            if self._database is database:
-                self._database = None
+            left = {key: kept for key, kept in self._databases.items() if kept is not database}
+            if len(left) < len(self._databases):
+                self._databases = left
                 self.replacements += 1
                 logger.error("Engine: the database was spoiled and is replaced")
+
+
+def _set_secret(database: duckdb.DuckDBPyConnection, secret: Any) -> None:
+    options = {
+        "KEY_ID": secret.key,
+        "SECRET": secret.secret,
+        "SESSION_TOKEN": secret.token or "",
+        "REGION": secret.region,
+        "ENDPOINT": secret.endpoint or "",
+        "URL_STYLE": secret.url_style,
+    }
+    given = ", ".join(f"{name} {literal(value)}" for name, value in options.items() if value)
+    database.execute(
+        f"CREATE OR REPLACE SECRET storage (TYPE s3, {given}, USE_SSL {str(secret.use_ssl).lower()})"
+    )
 
 
 def literal(text: str) -> str:

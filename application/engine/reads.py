@@ -76,6 +76,16 @@ class Reads:
         """True where bytes may be read twice, for they cost no request."""
         return not self._storage.engine_access().extension
 
+    def _is_for_one_thread(self, query: Query, runs: Sequence[Run]) -> bool:
+        """True where more would have nothing to do, or only wait to give their rows in order.
+
+        A row group is read by one. Where each costs requests, several wait for them at the same time.
+        """
+        if not query.is_by_row:
+            return False
+        groups = sum(len(part.groups) for run in runs for part in run.parts)
+        return groups <= 1 or (self._is_near and not query.columns_looked_at)
+
     def _read(
         self,
         dataset: Dataset,
@@ -96,7 +106,7 @@ class Reads:
         schema = output_schema(dataset, query)
         rows = VECTOR_ROWS * vectors_at_once(dataset, query, BATCH_BYTES)
         with (
-            self._database.cursor() as cursor,
+            self._database.cursor(alone=self._is_for_one_thread(query, runs)) as cursor,
             cancellation.attached(cursor),
             closing(ExactColumns(self._storage, whole, list(inexact.values()), rows)) as exact,
         ):

@@ -19,6 +19,9 @@ from application.spool.segments import NoSpace, Segments
 WINDOW_BYTES = 32 << 20
 # Without a folder the window is held in memory, for each production that runs.
 MEMORY_WINDOW_BYTES = 2 << 20
+# Of one write. A larger one has the system look for large pages that nothing has touched, at twice the cost;
+# and what is written is still in the cache of the processor when it is hashed.
+WRITE_BYTES = 1 << 20
 # How often a producer looks whether a full folder has space again.
 FULL_SECONDS = 0.5
 NO_SPACE_LEFT = "There is no space left for this download; try again later."
@@ -171,7 +174,7 @@ class Tape:
         while view:
             self._wait_for_window()
             try:
-                count = self._segments.append(self.size, view)
+                count = self._segments.append(self.size, view[:WRITE_BYTES])
             except NoSpace as error:
                 # What nobody uses goes first, then what somebody may ask for again.
                 if not self._pool.clear() and not self._make_room():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,8 @@ class Flaky(Database):
 
     failures: list[Exception]
 
-    def cursor(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        return self._cursor(super().cursor)
+    def cursor(self, *, alone: bool = False) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return self._cursor(partial(super().cursor, alone=alone))
 
     @contextmanager
     def _cursor(

@@ -225,6 +225,30 @@ def test_a_spoiled_database_is_replaced(open_engine: OpenEngine, storage: Storag
     assert len(rows(engine, found)) == 3
 
 
+def test_a_query_for_one_thread_has_a_database_without_others(
+    open_engine: OpenEngine, storage: Storage
+) -> None:
+    """A caller that waits for the engine's own threads asks again and again, which takes a core."""
+    engine = open_engine(storage)
+    found = dataset(storage, engine, "inside")
+
+    def threads(**how: bool) -> int:
+        with engine.database.cursor(**how) as cursor:
+            return int(cursor.execute("SELECT current_setting('threads')").fetchall()[0][0])
+
+    assert (threads(), threads(alone=True)) == (2, 1)
+    with pytest.raises(EngineFailed), engine.database.cursor(alone=True) as cursor:
+        cursor.execute("CREATE TABLE spoiled (n INTEGER)")
+        raise duckdb.InternalException("INTERNAL Error: as an unusual file can raise one")
+    assert engine.replacements == 1
+    with engine.database.cursor(alone=True) as cursor:
+        assert cursor.execute("FROM duckdb_tables()").fetchall() == []
+        for name in ("enable_external_access", "lock_configuration"):
+            cursor.execute("SELECT current_setting($1)", [name])
+            assert cursor.fetchall() == [(name == "lock_configuration",)]
+    assert len(rows(engine, found)) == 3
+
+
 def test_what_runs_on_a_spoiled_database_may_go_on(open_engine: OpenEngine, storage: Storage) -> None:
     engine = open_engine(storage)
     with engine.database.cursor() as running:

@@ -237,8 +237,9 @@ def test_a_query_for_one_thread_has_a_database_without_others(
             return int(cursor.execute("SELECT current_setting('threads')").fetchall()[0][0])
 
     assert (threads(), threads(alone=True)) == (2, 1)
-    with pytest.raises(EngineFailed), engine.database.cursor(alone=True) as cursor:
+    with engine.database.cursor(alone=True) as cursor:
         cursor.execute("CREATE TABLE spoiled (n INTEGER)")
+    with pytest.raises(EngineFailed), engine.database.cursor(alone=True):
         raise duckdb.InternalException("INTERNAL Error: as an unusual file can raise one")
     assert engine.replacements == 1
     with engine.database.cursor(alone=True) as cursor:

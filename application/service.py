@@ -193,12 +193,13 @@ def open_service(
     from application.datasets.listing import Listing
     from application.datasets.profiles import Profiles
     from application.downloads.downloads import Downloads
-    from application.downloads.estimates import Estimates, Limits
+    from application.downloads.estimates import Estimates
     from application.downloads.labels import Labels
     from application.downloads.offers import Offers
     from application.downloads.plan import Carriage
     from application.downloads.redirects import Redirects
     from application.downloads.status import Statuses
+    from application.downloads.ways import Ways
     from application.engine.database import Database
     from application.engine.journal import Journal, NoJournal
     from application.engine.probe import Probe
@@ -272,8 +273,8 @@ def open_service(
         journal=journal,
     )
     most_bytes = settings.response_max_bytes or None
-    limits = Limits(settings.whole_results or most_bytes is not None, most_bytes, exports is not None)
-    estimates = Estimates(catalogue, downloads, engine, Probe(storage, database, journal), limits)
+    ways = Ways(settings.whole_results or most_bytes is not None, most_bytes, exports is not None)
+    estimates = Estimates(catalogue, downloads, engine, Probe(storage, database, journal), ways)
     if room.tight:
         # What is loaded in part is spoiled for good.
         load_writers()

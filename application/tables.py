@@ -55,7 +55,10 @@ def show_estimate(told: dict[str, Any]) -> None:
     rows = _number(told["rows"]) if "rows" in told else f"at most {_number(told['rows_at_most'])}"
     groups = told["row_groups"]
     read = f"{groups['read']} of {groups['of']} row groups, {_number(told['bytes_read'])} bytes"
-    _show(("", ""), (("rows", rows), ("read", read)))
+    facts = [("rows", rows), ("read", read)]
+    if without := told.get("rows_without_geometry"):
+        facts.insert(1, ("in no area", f"{_number(without)} without a geometry that can be read"))
+    _show(("", ""), facts)
     formats = ((item["extension"], _size(item), item["answer"], item["reason"]) for item in told["formats"])
     _show(("format", "bytes", "answer", "why"), formats, numbers=(1,))
 

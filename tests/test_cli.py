@@ -83,6 +83,14 @@ def test_estimate_tells_rows_and_bytes_without_writing(capsys: pytest.CaptureFix
     assert main(["estimate", "trees", "nope=1"]) == 1
 
 
+def test_estimate_tells_the_rows_that_no_area_has(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    places = pa.table({"geometry": ["POINT (1 1)", "", None, "nowhere"]})
+    pq.write_table(places, folder / "dataset" / "places.parquet")
+    asked = ["estimate", "places.csv", "bbox=0,0,2,2"]
+    assert json.loads(told([*asked, "--json"], capsys))["rows_without_geometry"] == 3
+    assert "3 without a geometry that can be read" in told(asked, capsys)
+
+
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("setting", [("METRICS", "all"), ("CACHE_MAX_AGE", "-1"), ("LOG_LEVEL", "loud")])
 @pytest.mark.parametrize("command", [["serve"], ["export", "trees.csv", "-o", "out.csv"]])

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,12 @@ import pyarrow as pa
 
 from application.downloads.job import FileChunks, Layer
 from application.downloads.plan import Plan
+from application.downloads.ways import Way
 from application.formats import Chunk, Format
 from application.formats.parquet import ROW_GROUP_ROWS
 
 # How much smaller a row is among many, where a format compresses itself: not without end.
 LEAST_GROWTH, MOST_GROWTH = 0.5, 1.0
-
-
-class Way(Enum):
-    """How a download would be answered."""
-
-    STORED = "stored"  # as the stored object, whole
-    WHOLE = "whole"  # made whole before its headers
-    STREAM = "stream"  # as it is made
-    EXPORT = "export"  # made into the export bucket, and redirected to
-    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +34,15 @@ class FormatEstimate:
 class Estimate:
     """What is known of a query's rows; ``rows`` is None where only ``rows_at_most`` is known.
 
+    ``without_geometry`` are the rows that no area can have, of those that all but the query's areas choose;
+    None where there is no area, or it is not known.
     ``groups`` row groups of ``groups_in_all``, and about ``bytes_read`` stored bytes, would be read.
     """
 
     dataset: str
     rows: int | None
     rows_at_most: int
+    without_geometry: int | None
     groups: int
     groups_in_all: int
     bytes_read: int
@@ -58,9 +51,11 @@ class Estimate:
     def to_json(self) -> dict[str, Any]:
         """The estimate as docs/api.md has it."""
         rows = {"rows_at_most": self.rows_at_most} if self.rows is None else {"rows": self.rows}
+        without = {} if self.without_geometry is None else {"rows_without_geometry": self.without_geometry}
         return {
             "dataset": self.dataset,
             **rows,
+            **without,
             "row_groups": {"read": self.groups, "of": self.groups_in_all},
             "bytes_read": self.bytes_read,
             "formats": [_format_json(item) for item in self.formats],

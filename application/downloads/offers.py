@@ -9,10 +9,11 @@ from application.datasets.catalogue import Catalogue
 from application.datasets.description import Description
 from application.datasets.profiles import Profiles
 from application.downloads.downloads import Downloads, read_lane
-from application.downloads.estimate import Estimate, FormatEstimate, Way
+from application.downloads.estimate import Estimate, FormatEstimate
 from application.downloads.estimates import Estimates
 from application.downloads.labels import Labels, Names
 from application.downloads.plan import Plan, Request
+from application.downloads.ways import Way
 from application.errors import DownloadError
 from application.formats import FORMATS, Format
 from application.models import Dataset

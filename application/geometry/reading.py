@@ -1,7 +1,5 @@
 """Geometry columns as arrays of shapely's geometries: None for what is blank, unreadable or unclosed."""
 
-import re
-import struct
 from collections.abc import Callable, Iterator
 from math import isnan
 from typing import Any
@@ -12,15 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
+from application.geometry.depth import is_deep, is_deep_wkb
+
 types = pa.types
 
 Geometries = npt.NDArray[np.object_]
 # Reading holds Python's lock: 16 ms for so many bytes.
 PIECE_BYTES = 1 << 20
-# GEOS goes down into collections by recursion, which ends the process where there are enough.
-MOST_DEPTH = 32
-COLLECTION = "GEOMETRYCOLLECTION"
-PARENTHESES = re.compile(r"[()]")
 WKB_COLLECTION = 7
 LINEAR_RING = 2
 # What is no geometry of the seven kinds that the formats have.
@@ -44,6 +40,12 @@ def read(column: pa.Array, encoding: str) -> Geometries:
 def read_wkt(text: str) -> Any:
     """The geometry of a text, or None."""
     return _usable(_from_wkt(np.array([text], dtype=object)))[0]
+
+
+def placeless(column: pa.Array, encoding: str) -> int:
+    """How many of a column's values are no geometry, or an empty one: nowhere, whatever the area."""
+    found = read(column, encoding)
+    return int((shapely.is_missing(found) | shapely.is_empty(found)).sum())
 
 
 def pieces_of(column: pa.Array) -> Iterator[pa.Array]:
@@ -85,7 +87,7 @@ def _flat(column: pa.Array) -> pa.Array:
 
 def _from_wkt(texts: Geometries) -> Geometries:
     for place, text in enumerate(texts):
-        if text and text.lstrip()[:1] in "gG" and _is_deep(text):
+        if text and text.lstrip()[:1] in "gG" and is_deep(text):
             texts = texts.copy()
             texts[place] = None
     return _tried(shapely.from_wkt, texts)
@@ -93,7 +95,7 @@ def _from_wkt(texts: Geometries) -> Geometries:
 
 def _from_wkb(values: Geometries) -> Geometries:
     for place, value in enumerate(values):
-        if value and WKB_COLLECTION in value[1:5] and _is_deep_wkb(value):
+        if value and WKB_COLLECTION in value[1:5] and is_deep_wkb(value):
             values = values.copy()
             values[place] = None
     return _tried(shapely.from_wkb, values)
@@ -109,63 +111,6 @@ def _tried(parse: Callable[..., Geometries], values: Geometries) -> Geometries:
             if len(values) == 1:
                 return np.array([None], dtype=object)
         return np.concatenate([_tried(parse, values[place : place + 1]) for place in range(len(values))])
-
-
-def _is_deep(text: str) -> bool:
-    """True for collections within collections beyond what can be read."""
-    if text.upper().count(COLLECTION) <= MOST_DEPTH:
-        return False
-    depth = 0
-    for found in PARENTHESES.finditer(text):
-        depth += 1 if found.group() == "(" else -1
-        if depth > MOST_DEPTH:
-            return True
-    return False
-
-
-def _is_deep_wkb(value: bytes) -> bool:
-    """The same of WKB; what is malformed its reader refuses."""
-    at, left = 0, [1]  # how many geometries are still to come at each level
-    try:
-        while left:
-            left[-1] -= 1
-            if left[-1] < 0:
-                left.pop()
-                continue
-            order = "<" if value[at] else ">"
-            (kind,) = struct.unpack_from(f"{order}I", value, at + 1)
-            at += 9 if kind & 0x20000000 else 5
-            basic = kind & 0xFF if kind & 0xE0000000 else kind % 1000
-            at, members = _past(value, at, order, basic, 8 * _dimensions(kind))
-            if members:
-                left.append(members)
-            if len(left) > MOST_DEPTH:
-                return True
-    except (struct.error, IndexError):
-        return False
-    return False
-
-
-def _dimensions(kind: int) -> int:
-    """How many numbers a position has: by flags, or by thousands as ISO has it."""
-    flags = bool(kind & 0x80000000) + bool(kind & 0x40000000)
-    return 2 + (flags or (0, 1, 1, 2)[kind // 1000 % 4])
-
-
-def _past(value: bytes, at: int, order: str, basic: int, size: int) -> tuple[int, int]:
-    """Where a geometry's own numbers end, and how many geometries it is made of."""
-    if basic == 1:
-        return at + size, 0
-    (count,) = struct.unpack_from(f"{order}I", value, at)
-    at += 4
-    if basic == 2:
-        return at + count * size, 0
-    if basic == 3:
-        for _ in range(count):
-            (points,) = struct.unpack_from(f"{order}I", value, at)
-            at += 4 + points * size
-        return at, 0
-    return at, count
 
 
 def _from_coordinates(column: pa.Array, encoding: str) -> Geometries:

@@ -61,7 +61,16 @@ def check_of(result: Result, possible: Sequence[str]) -> Check:
 
 
 def sentence(dataset: Dataset, estimate: Estimate) -> str:
-    """How many rows a download has."""
+    """How many rows a download has, and how many no area can have."""
+    without = estimate.without_geometry
+    if not without:
+        return _rows(dataset, estimate)
+    have, are = ("has", "it is") if without == 1 else ("have", "they are")
+    left_out = f"{figures.count(without, 'row')} {have} no geometry that can be read, so {are} in no area"
+    return f"{_rows(dataset, estimate)}; {left_out}"
+
+
+def _rows(dataset: Dataset, estimate: Estimate) -> str:
     total, rows = dataset.rows, estimate.rows
     if rows is None and estimate.rows_at_most is not None:
         return f"At most {estimate.rows_at_most:,} of {figures.count(total, 'row')}"

@@ -15,12 +15,14 @@ from application.query.spelling import Pairs
 class Estimate:
     """What is known of a query's results: rows exactly, or at most; by extension bytes, and what keeps one.
 
+    ``without_geometry`` are the rows that no area can have, where one is asked for.
     ``sizes`` are bytes, and whether that is exact; ``slow`` formats are waited for on a page of their own.
     ``is_pending`` where more will be known soon.
     """
 
     rows: int | None = None
     rows_at_most: int | None = None
+    without_geometry: int | None = None
     sizes: Mapping[str, tuple[int, bool]] | None = None
     problems: Mapping[str, str] | None = None
     slow: frozenset[str] = frozenset()

@@ -215,3 +215,41 @@ def test_row_groups_whose_boxes_miss_the_area_are_not_read(root: Path, tmp_path:
     with serving_folder(tmp_path, page_checksums="off") as server:
         assert server.get("/covered.json").status_code == 500
         assert entities(server, "/covered.json?bbox=2.5,2.5,6.5,6.5") == IN_DISTRICT
+
+
+# By hand: what is no geometry, and what is an empty one.
+NOWHERE = [
+    place for place, (_, shape) in enumerate(TEXTS, 1) if shape is None or shape.get("coordinates") == []
+]
+
+
+@pytest.mark.parametrize("area", ["bbox=-1,50,1,52", "near=0,51,1000", "within=district:E1&limit=1&offset=3"])
+@pytest.mark.parametrize(
+    ("rest", "wanted"), [("", NOWHERE), ("&entity__lte=5", [row for row in NOWHERE if row <= 5])]
+)
+def test_an_estimate_tells_the_rows_that_no_area_has(
+    server: Served, area: str, rest: str, wanted: list[int]
+) -> None:
+    found = server.get(f"/datasets/texts/estimate?{area}{rest}").json()
+    assert found["rows_without_geometry"] == len(wanted)
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_rows_without_geometry_are_counted_in_every_encoding(server: Served, name: str) -> None:
+    found = server.get(f"/datasets/{name}/estimate?bbox=0,-9,9,0&format=csv").json()
+    assert (found["rows"], found["rows_without_geometry"]) == (3, 1)
+    none = server.get(f"/datasets/{name}/estimate?bbox=0,-9,9,0&format=csv&entity=1").json()
+    assert none["rows_without_geometry"] == 0
+
+
+def test_an_estimate_without_an_area_leaves_no_row_out(server: Served) -> None:
+    assert "rows_without_geometry" not in server.get("/datasets/texts/estimate").json()
+
+
+def test_the_page_says_how_many_rows_are_in_no_area(server: Served) -> None:
+    words = f"{len(NOWHERE)} rows have no geometry that can be read, so they are in no area"
+    assert words in server.get("/texts?bbox=-1,50,1,52").text
+    assert (
+        "1 row has no geometry that can be read, so it is in no area" in server.get("/wkb?bbox=0,0,1,1").text
+    )
+    assert "no geometry that can be read" not in server.get("/texts").text

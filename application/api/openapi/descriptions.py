@@ -99,7 +99,7 @@ ESTIMATE = _object(
         "bytes_read": COUNT,
         "formats": {"type": "array", "items": ESTIMATED},
     },
-    {"rows": COUNT, "rows_at_most": COUNT},
+    {"rows": COUNT, "rows_at_most": COUNT, "rows_without_geometry": COUNT},
 )
 STATUS = _object(
     {

@@ -13,10 +13,10 @@ from application.api.pages import FRESH_SECONDS, addresses_of, page_response
 from application.api.state import asker_of
 from application.api.views.known import BASE, Pairs, Told, form_of, parsed, readable, title_of, told_by
 from application.client.contract import DESCRIPTION
-from application.downloads.estimate import Way
 from application.downloads.plan import Request as DownloadRequest
 from application.downloads.preview import FirstRows, first_rows
 from application.downloads.terms import Terms
+from application.downloads.ways import Way
 from application.errors import DownloadError
 from application.formats import FORMATS
 from application.pages import figures
@@ -108,7 +108,9 @@ async def _estimate(current: Service, result: Result) -> Estimate:
         is_large = item.size is not None and item.size > SLOW_BYTES and not item.is_exact
         if item.way is Way.EXPORT or (item.format.random_access and is_large):
             slow.add(extension)
-    return Estimate(found.rows, found.rows_at_most, sizes, problems, frozenset(slow))
+    return Estimate(
+        found.rows, found.rows_at_most, found.without_geometry, sizes, problems, slow=frozenset(slow)
+    )
 
 
 def _page(

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from application import demo
+from application.demo import planning
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,13 @@ def test_every_dataset_is_written_under_its_name(folder: Path) -> None:
         "conservation-area": 3_000,
         "tree": 300_000,
         "tree-preservation-order": 5_000,
+        "local-authority-district": 6,
+        "odd-geometry": 27,
+        "public-right-of-way": 400,
+        "listed-building": 400,
+        "ancient-woodland": 300,
+        "park-and-garden": 300,
+        "scheduled-monument": 400,
     }
     assert {path.name for path in (folder / "dataset").iterdir()} == {
         *(f"{name}.parquet" for name in (*demo.TABLES, demo.BROKEN)),
@@ -74,6 +82,7 @@ def test_what_is_missing_is_made_again(
 def test_what_its_words_name_is_there(folder: Path) -> None:
     said = json.loads((folder / "dataset/datasets.json").read_text()) | demo.OWN_WORDS
     assert set(said) == {*demo.TABLES, demo.BROKEN}
+    assert not set(demo.WORDS) & set(demo.OWN_WORDS)
     for name in demo.TABLES:
         columns, words = read(folder, name).column_names, said[name]
         named = [words["key"], *words.get("labels", ()), *(column["name"] for column in words["columns"])]
@@ -109,10 +118,10 @@ def test_one_dataset_has_types(folder: Path) -> None:
 def test_organisations_and_qualities_are_all_there(name: str, folder: Path) -> None:
     table = read(folder, name)
     assert {str(value) for value in table["organisation-entity"].unique().to_pylist()} == {
-        str(entity) for entity in demo.ORGANISATIONS
+        str(entity) for entity in planning.ORGANISATIONS
     }
-    assert set(table["quality"].unique().to_pylist()) == set(demo.QUALITIES)
-    assert set(table["notes"].unique().to_pylist()) == set(demo.NOTES)
+    assert set(table["quality"].unique().to_pylist()) == set(planning.QUALITIES)
+    assert set(table["notes"].unique().to_pylist()) == set(planning.NOTES)
 
 
 @pytest.mark.parametrize("name", sorted(demo.TABLES))
@@ -155,5 +164,30 @@ def test_urls_name_datasets_and_columns_that_exist(folder: Path) -> None:
                 "sort": value.removeprefix("-"),
                 "period": "end-date",
                 "limit": columns[0],
+                **dict.fromkeys(
+                    ("bbox", "near", "within", "crs"), "geometry" if "geometry" in columns else ""
+                ),
             }
             assert named.get(key, key.partition("__")[0]) in columns
+
+
+def test_it_is_small(folder: Path) -> None:
+    assert sum(path.stat().st_size for path in (folder / "dataset").iterdir()) < 15_000_000
+
+
+def test_a_district_has_an_outline_that_is_huge_for_a_cell(folder: Path) -> None:
+    districts = read(folder, "local-authority-district").to_pylist()
+    sizes = {row["name"]: len(row["geometry"]) for row in districts}
+    assert 300_000 < sizes["Buckinghamshire"] < 400_000
+    # One reference for two times, of which one has ended.
+    assert [row["end-date"] for row in districts if row["reference"] == "E09000028"] == ["2015-04-01", ""]
+
+
+def test_every_way_to_store_geometry_is_there(folder: Path) -> None:
+    woods = pq.read_schema(folder / "dataset/ancient-woodland.parquet")
+    assert json.loads(woods.metadata[b"geo"])["columns"]["geometry"]["encoding"] == "WKB"
+    parks = pq.read_metadata(folder / "dataset/park-and-garden.parquet").schema
+    assert "Geometry" in str(parks.column(parks.names.index("geometry")).logical_type)
+    monuments = pq.read_schema(folder / "dataset/scheduled-monument.parquet").field("geometry")
+    assert monuments.metadata[b"ARROW:extension:name"] == b"geoarrow.point"
+    assert demo.WORDS["listed-building"]["geometry"]["crs"] == "EPSG:27700"

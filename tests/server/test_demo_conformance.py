@@ -1,4 +1,4 @@
-"""Operators, orders and pairs of filters on every column of every demo dataset, against plain Python."""
+"""Operators, orders and pairs of filters on every column of planning data, against plain Python."""
 
 import datetime as dt
 import random
@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from application.demo import make_demo
+from application.demo.planning import PLANNING
 from application.query.operators import OPERATORS
 from application.query.planning_data import NAMED_FILTERS
 from tests.support import oracle
 from tests.support.serving import Served, serving_folder
 
-NAMES = ("conservation-area", "organisation", "tree", "tree-preservation-order")
+NAMES = tuple(PLANNING)
 # Of the largest dataset the first ones, for plain Python looks at each row hundreds of times.
 MOST_ROWS = 240
 PAIRS = 20
@@ -27,6 +28,8 @@ PAIRS = 20
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made, root = tmp_path_factory.mktemp("made"), tmp_path_factory.mktemp("demo")
     for dataset in make_demo(made):
+        if dataset.name not in NAMES:
+            continue
         table = pq.read_table(dataset.path).slice(0, MOST_ROWS)
         pq.write_table(table, root / dataset.path.name, row_group_size=100)
     return root
@@ -36,10 +39,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(folder: Path) -> Iterator[Served]:
     with serving_folder(folder) as server:
         yield server
-
-
-def test_these_are_the_demo_datasets(folder: Path) -> None:
-    assert {path.stem for path in folder.iterdir()} == set(NAMES)
 
 
 def entities(server: Served, name: str, pairs: oracle.Pairs) -> list[int]:

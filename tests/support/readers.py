@@ -10,12 +10,17 @@ import pyarrow as pa
 Reader = Callable[[str, Sequence[str]], pa.Table]
 
 
-def httpfs() -> Path:
-    """DuckDB's extension for HTTP, from its wheel."""
-    spec = find_spec("duckdb_extension_httpfs")
+def extension_file(name: str) -> Path:
+    """DuckDB's extension of that name, from its wheel."""
+    spec = find_spec(f"duckdb_extension_{name}")
     assert spec
     assert spec.origin
-    return Path(spec.origin).parent / f"extensions/v{duckdb.__version__}/httpfs.duckdb_extension"
+    return Path(spec.origin).parent / f"extensions/v{duckdb.__version__}/{name}.duckdb_extension"
+
+
+def httpfs() -> Path:
+    """DuckDB's extension for HTTP, from its wheel."""
+    return extension_file("httpfs")
 
 
 def by_duckdb(url: str, columns: Sequence[str]) -> pa.Table:

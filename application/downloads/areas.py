@@ -17,7 +17,7 @@ from application.engine.scan import Engine
 from application.errors import ParameterProblem, QueryInvalid
 from application.models import Area, Column, Dataset, Query
 from application.query.area import reference_of
-from application.query.parameters import parse
+from application.query.parsed import parse
 
 if TYPE_CHECKING:
     from application.geometry.areas import AreaTest

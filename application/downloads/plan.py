@@ -18,7 +18,7 @@ from application.formats.base import release
 from application.formats.compression import CODINGS, IDENTITY
 from application.models import Column, Dataset, Query
 from application.query.comparisons import MOST_COMPARED
-from application.query.parameters import parse
+from application.query.parsed import parse
 from application.query.sql import PLACES, is_ordered
 
 if TYPE_CHECKING:

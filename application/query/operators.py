@@ -6,9 +6,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from application.models import Column, Filter
+from application.models import Column
 from application.query.comparisons import (
-    MOST_COMPARED,
     compares,
     folded,
     is_in,
@@ -117,11 +116,6 @@ class Operator:
             return sql
         # Statistics know nothing of NaN: by them the engine skips rows that have it, or takes them along.
         return f"{sql} OR isnan({column})" if self.nan else f"({sql}) AND NOT isnan({column})"
-
-
-def loses_order(item: Filter) -> bool:
-    """True for a filter that the engine answers by a join, out of the file's order."""
-    return OPERATORS[item.operator].takes is None and len(item.values) > MOST_COMPARED
 
 
 OPERATORS: dict[str, Operator] = {

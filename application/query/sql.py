@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from application.models import Area, Column, Query
-from application.query.operators import OPERATORS, loses_order
+from application.models import Area, Column, Filter, Query
+from application.query.comparisons import MOST_COMPARED
+from application.query.operators import OPERATORS
 from application.query.period import condition
 from application.query.values import value_type
 
@@ -81,7 +82,12 @@ def _sieve(area: Area, values: list[str]) -> str:
 
 def is_ordered(query: Query) -> bool:
     """True where rows are put in an order, for which the relation has to have their places."""
-    return bool(query.order) or any(map(loses_order, query.filters))
+    return bool(query.order) or any(map(_loses_order, query.filters))
+
+
+def _loses_order(item: Filter) -> bool:
+    """True for a filter that the engine answers by a join, out of the file's order."""
+    return OPERATORS[item.operator].takes is None and len(item.values) > MOST_COMPARED
 
 
 def _order(query: Query) -> str:

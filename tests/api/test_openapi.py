@@ -24,7 +24,8 @@ from application.formats import FORMATS
 from application.main import create_app
 from application.models import Column, Geometry, Shape
 from application.query.operators import OPERATORS
-from application.query.parameters import PARAMETERS, parse
+from application.query.parameters import PARAMETERS
+from application.query.parsed import parse
 from application.query.planning_data import NAMED_FILTERS
 from application.query.schemas import bound_schema, record_schema, value_schema
 from application.query.values import ValueProblem

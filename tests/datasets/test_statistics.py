@@ -23,7 +23,7 @@ from application.engine.cancellation import Cancellation
 from application.engine.database import Database
 from application.engine.scan import Engine
 from application.models import Column, Dataset, Filter, Query
-from application.query.parameters import parse
+from application.query.parsed import parse
 from application.query.pruning import UNKNOWN, Bounds, excludes
 from application.storage import open_storage
 

@@ -7,7 +7,7 @@ import pytest
 
 from application.engine import reads
 from application.models import Query
-from application.query import parameters, sql
+from application.query import parameters, parsed, sql
 
 ROW = parameters.Parameter("first", "the first rows", {"first": lambda texts, *_: int(texts[0])})
 
@@ -28,6 +28,6 @@ def to_sql(query: Query, *given: Any, **named: Any) -> tuple[str, list[Any]]:
 
 def add_first(patch: pytest.MonkeyPatch) -> None:
     """Have the service know `first=N` until the patch is undone."""
-    patch.setattr(parameters, "Query", Newcomer)
+    patch.setattr(parsed, "Query", Newcomer)
     patch.setitem(parameters.PARAMETERS, "first", ROW)
     patch.setattr(reads, "to_sql", to_sql)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from application.errors import QueryInvalid
 from application.models import Column, Dialect, Query
 from application.query.operators import OPERATORS
-from application.query.parameters import PARAMETERS, parse
+from application.query.parameters import PARAMETERS
+from application.query.parsed import parse
 from application.query.spelling import spelled
 from tests.query.newcomer import add_first
-from tests.query.test_parameters import columns_of
+from tests.query.test_parsed import columns_of
 
 CSV = Dialect(",")
 TABLE = pa.table(

@@ -12,7 +12,7 @@ from application.formats import FORMATS
 from application.pages.choices import Choices
 from application.pages.columns import few_valued, frequent_values
 from application.pages.form import Form, make_form
-from application.query.parameters import ParsedQuery, parse
+from application.query.parsed import ParsedQuery, parse
 
 if TYPE_CHECKING:
     from application.downloads.offers import Offer

@@ -11,7 +11,7 @@ import pytest
 
 from application.errors import QueryInvalid
 from application.models import Column, Query
-from application.query.parameters import ParsedQuery, parse
+from application.query.parsed import ParsedQuery, parse
 from application.query.planning_data import NAMED_FILTERS
 from application.query.sql import quote, to_sql
 

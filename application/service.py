@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from application.datasets.checks import PageChecks
     from application.datasets.listing import Listing
     from application.datasets.profiles import Profiles
+    from application.downloads.answers import Answers
     from application.downloads.downloads import Downloads
     from application.downloads.estimates import Estimates
     from application.downloads.exports import Exports
@@ -99,6 +100,7 @@ class Service:
     labels: Labels
     productions: Productions
     downloads: Downloads
+    answers: Answers
     offers: Offers
     estimates: Estimates
     statuses: Statuses
@@ -192,6 +194,7 @@ def open_service(
     from application.datasets.checks import PageChecks
     from application.datasets.listing import Listing
     from application.datasets.profiles import Profiles
+    from application.downloads.answers import Answers
     from application.downloads.downloads import Downloads
     from application.downloads.estimates import Estimates
     from application.downloads.labels import Labels
@@ -259,9 +262,9 @@ def open_service(
         memory=settings.production_memory,
         folder=settings.spool_dir,
         carriage=Carriage(tuple(CODINGS) if settings.has_codings else (), settings.empty_bodies),
-        whole_seconds=settings.whole_seconds,
         check_layers=lambda: room.check(LAYER),
     )
+    answers = Answers(downloads, productions, checks, lanes=lanes, whole_seconds=settings.whole_seconds)
     exports = _exports(settings, storage, store, downloads)
     redirects = Redirects(storage, settings.native_redirect_seconds, exports)
     labels = Labels(catalogue, engine)
@@ -289,6 +292,7 @@ def open_service(
         labels,
         productions,
         downloads,
+        answers,
         Offers(catalogue, downloads, estimates=estimates, labels=labels, profiles=profiles, lanes=lanes),
         estimates,
         Statuses(downloads, productions, estimates, exports),

@@ -25,9 +25,9 @@ from application.query.shown import shown_filters
 from application.telemetry.facts import facts_of
 
 if TYPE_CHECKING:
+    from application.downloads.answers import Answers
     from application.downloads.conditions import Conditions
     from application.downloads.content import Content
-    from application.downloads.downloads import Downloads
     from application.downloads.plan import Plan, Request
     from application.downloads.redirects import Redirects
     from application.downloads.terms import Terms
@@ -44,7 +44,7 @@ class DownloadResponse(Response):
 
     def __init__(
         self,
-        downloads: Downloads,
+        answers: Answers,
         request: Request,
         plan: Plan,
         conditions: Conditions,
@@ -55,7 +55,7 @@ class DownloadResponse(Response):
         with_charset: bool,
     ) -> None:
         super().__init__()
-        self._downloads = downloads
+        self._answers = answers
         self._request = request
         self._plan = plan
         self._conditions = conditions
@@ -72,9 +72,9 @@ class DownloadResponse(Response):
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         terms = self._terms(scope)
         # A GET has its place already; of the others only what makes something is a download.
-        is_unplaced = terms.is_head and self._downloads.makes(self._plan, terms)
+        is_unplaced = terms.is_head and self._answers.makes(self._plan, terms)
         async with download_place(scope) if is_unplaced else nullcontext():
-            answer = await self._downloads.start(self._request, self._plan, terms, self._redirects)
+            answer = await self._answers.start(self._request, self._plan, terms, self._redirects)
         facts_of(scope).e_tag = answer.plan.e_tag
         await self._send_answer(scope, receive, send, answer)
 

@@ -3,8 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,27 +10,17 @@ from pathlib import Path
 from application.datasets.catalogue import Catalogue
 from application.datasets.checks import PageChecks
 from application.datasets.looks import Looks
-from application.downloads.answer import Answer, Kind
 from application.downloads.areas import NOWHERE, Located, Locations, Reference, Row, invalid, references
 from application.downloads.content import Content
 from application.downloads.job import DownloadJob, staged_bytes
 from application.downloads.plan import Carriage, Plan, Request, make_plan
-from application.downloads.preparation import Whole, prepare
-from application.downloads.redirects import Redirects
 from application.downloads.stored import StoredObject
-from application.downloads.terms import Manner, Terms
 from application.engine.scan import Engine
 from application.engine.windows import memory_needed
 from application.errors import (
-    AnswerTooLarge,
-    Busy,
-    DatasetChanged,
     DatasetNotFound,
-    ExportPending,
     FormatUnavailable,
-    NotMadeYet,
     ResultTooLarge,
-    SpoolFull,
     StorageStalled,
 )
 from application.formats import Format
@@ -43,18 +31,12 @@ from application.storage.base import Storage
 from application.storage.lanes import Lanes, outcome
 from application.telemetry.tracing import span
 
-PLAIN = Terms()
-# How often it is looked whether an export is there.
-LOOK_SECONDS = 0.5
-# The ways of answering that wait for the whole.
-WAITS = (Manner.SEEK, Manner.WHOLE)
-
 
 class Downloads:
     """Plans downloads and opens them; owns nothing but what it is given.
 
-    A task waits for storage in the ``lanes``, for a plan at most ``plan_seconds``, and for a result that is
-    to be whole at most ``whole_seconds``. ``check_layers`` raises Busy where there is too little for GDAL.
+    A task waits for storage in the ``lanes``, and for a plan at most ``plan_seconds``. ``check_layers``
+    raises Busy where there is too little for GDAL.
     """
 
     def __init__(
@@ -71,7 +53,6 @@ class Downloads:
         memory: int,
         folder: Path | None,
         carriage: Carriage,
-        whole_seconds: float,
         check_layers: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -87,7 +68,6 @@ class Downloads:
         self._memory = memory
         self._folder = folder
         self._carriage = carriage
-        self._whole = Whole(whole_seconds, productions.most_kept)
         self._check_layers = check_layers
         self._now = now
         self._locations = Locations(engine)
@@ -233,114 +213,13 @@ class Downloads:
     @property
     def most_kept(self) -> int:
         """The most bytes of a result that is made whole for readers that seek; 0 where none is."""
-        return self._whole.most_bytes
+        return self._productions.most_kept
 
     def kept(self, plan: Plan) -> Content | None:
         """A plan's bytes if they are whole already; makes nothing."""
         return self.open(plan) if plan.is_native else self._productions.kept(plan.e_tag)
 
-    def makes(self, plan: Plan, terms: Terms) -> bool:
-        """True where the answer has to wait for bytes that are not whole yet; raises PreconditionFailed."""
-        if terms.conditions.is_not_modified(plan.validators) or self._manner(plan, terms) is Manner.TELL:
-            return False
-        with self.kept(plan) or nullcontext() as content:
-            return content is None
-
-    async def start(
-        self, request: Request, plan: Plan, terms: Terms = PLAIN, redirects: Redirects | None = None
-    ) -> Answer:
-        """Answer a plan with its bytes, once the first are there; all of them within the limits, or if few.
-
-        A change of the data found by then means one more plan over the new version, on which the
-        conditions are evaluated again. Raises what the production raises, PreconditionFailed,
-        RangeNotSatisfiable, AnswerTooLarge where the whole has no place or is beyond the limits, and
-        NotMadeYet and Busy where it is wanted at once, and SpoolFull where it may have a place later.
-        """
-        try:
-            return await self._answer(request, plan, terms, redirects)
-        except DatasetChanged:
-            plan = await self.planned(request, fresh=True)
-        return await self._answer(request, plan, terms, redirects)
-
-    async def _answer(
-        self, request: Request, plan: Plan, terms: Terms, redirects: Redirects | None
-    ) -> Answer:
-        if terms.conditions.is_not_modified(plan.validators):
-            return Answer(Kind.NOT_MODIFIED, plan)
-        manner = self._manner(plan, terms)
-        if manner is not Manner.TELL and (checked := self._checks.begin(plan.dataset)):
-            await _over(checked, self._whole.seconds_for(terms) if manner in WAITS else terms.seconds_left)
-        url = await self._elsewhere(request, plan, terms, manner, redirects) if redirects else None
-        if url is not None:
-            return Answer(Kind.REDIRECT, plan, location=url)
-        has_ranges = plan.is_native or terms.most_bytes is None or bool(redirects and redirects.has_exports)
-        with ExitStack() as stack:
-            content = self.kept(plan) if manner is Manner.TELL else self.open(plan, terms.claim(manner))
-            if content is None:
-                return Answer(Kind.CONTENT, plan)
-            stack.enter_context(content)
-            try:
-                part = await prepare(plan, content, terms, manner, self._whole)
-            except NotMadeYet:
-                # Who is told to ask again finds it made, or still being made.
-                self._productions.hold(plan.e_tag, terms.hold)
-                raise
-            except (AnswerTooLarge, SpoolFull) as error:
-                url = await self._instead(request, plan, terms, redirects) if redirects else None
-                if url is not None:
-                    return Answer(Kind.REDIRECT, plan, location=url)
-                streams = manner is Manner.SEEK and not (terms.limits or plan.format.whole)
-                if isinstance(error, SpoolFull) or not streams:
-                    raise
-                if terms.is_head:
-                    # As what is asked for then: it streams.
-                    return Answer(Kind.CONTENT, plan)
-                if not terms.conditions.if_range:
-                    raise AnswerTooLarge(f"{error} Without Range it is sent as it is made.") from error
-                part = None
-            stack.pop_all()
-        return Answer(Kind.CONTENT, plan, content, part, has_ranges)
-
-    def _manner(self, plan: Plan, terms: Terms) -> Manner:
-        if plan.is_native or not self._whole.most_bytes:
-            # There is nothing to make, or no place where it could be made whole for the next request.
-            return Manner.TELL if terms.is_head else Manner.READ
-        return terms.manner(plan, is_begun=self._productions.has(plan.e_tag))
-
-    async def _elsewhere(
-        self, request: Request, plan: Plan, terms: Terms, manner: Manner, redirects: Redirects
-    ) -> str | None:
-        """Where the client is sent before anything is made here, or None.
-
-        For an export that others will ask for parts of it is waited as for a result that is made here.
-        """
-        if manner is not Manner.SEEK or not redirects.has_parts(terms):
-            if not redirects.may_find(plan, terms):
-                return None
-            return await self._lanes.run(read_lane(plan.dataset), partial(redirects.find, plan, terms))
-        clock = asyncio.get_running_loop().time
-        end = clock() + self._whole.seconds_for(terms)
-        while True:
-            try:
-                return await self._instead(request, plan, terms, redirects)
-            except ExportPending:
-                if clock() + LOOK_SECONDS > end:
-                    raise
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def _instead(self, request: Request, plan: Plan, terms: Terms, redirects: Redirects) -> str | None:
-        look = partial(redirects.instead, request, plan, terms)
-        return await self._lanes.run(read_lane(plan.dataset), look)
-
 
 def read_lane(dataset: Dataset) -> str:
     """The lane for reading a dataset; looks at it have another, which what is in the spool needs too."""
     return f"{dataset.name}/"
-
-
-async def _over(checked: Future[None], seconds: float | None) -> None:
-    """Wait for a check, without a thread, which others need meanwhile; raises as it does, and Busy."""
-    try:
-        await outcome(checked, seconds)
-    except TimeoutError:
-        raise Busy("The dataset's pages are still being checked; try again later.") from None

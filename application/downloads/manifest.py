@@ -10,7 +10,7 @@ from application.downloads.conditions import make_e_tag
 from application.errors import DatasetInvalid
 
 if TYPE_CHECKING:
-    from application.downloads.downloads import Downloads
+    from application.downloads.answers import Answers
     from application.downloads.plan import Plan, Request
 
 READ_BYTES = 1 << 20
@@ -54,7 +54,7 @@ def manifest_e_tag(plan: Plan) -> str:
     return make_e_tag(("manifest", plan.e_tag, *((licence,) if licence else ())))
 
 
-async def make_manifest(downloads: Downloads, request: Request, plan: Plan) -> Manifest:
+async def make_manifest(answers: Answers, request: Request, plan: Plan) -> Manifest:
     """Make the download, or find it in the spool, and describe it.
 
     ``request`` is without a coding. The bytes are read to their end, so that a result which is too
@@ -63,7 +63,7 @@ async def make_manifest(downloads: Downloads, request: Request, plan: Plan) -> M
     """
     if plan.dataset.fault:
         raise DatasetInvalid(plan.dataset.fault)
-    answer = await downloads.start(request, plan)
+    answer = await answers.start(request, plan)
     content = answer.content
     assert content is not None  # noqa: S101 - nothing was asked that leaves it out
     with content:

@@ -11,6 +11,7 @@ from application.errors import ColumnUnsupported
 from application.query.spelling import spelled
 
 if TYPE_CHECKING:
+    from application.downloads.answers import Answers
     from application.downloads.downloads import Downloads
     from application.downloads.plan import Plan
     from application.downloads.terms import Terms
@@ -29,11 +30,12 @@ class FirstRows:
 
 async def first_rows(
     downloads: Downloads,
+    answers: Answers,
     dataset: Dataset,
     query: Query,
     sent: Sequence[tuple[str, str]],
-    terms: Terms,
     *,
+    terms: Terms,
     most_rows: int,
     most_columns: int,
 ) -> FirstRows:
@@ -54,7 +56,7 @@ async def first_rows(
         if not columns:
             raise
         request, plan = await _planned(downloads, dataset, replace(asked, columns=columns), sent)
-    answer = await downloads.start(request, plan, terms)
+    answer = await answers.start(request, plan, terms)
     content = answer.content
     assert content is not None  # noqa: S101 - nothing was asked that leaves it out
     pieces = []

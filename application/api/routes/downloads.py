@@ -33,7 +33,7 @@ async def download(
     """A dataset's rows in a format; every parameter is a filter or one of the named ones."""
     settings = current.settings
     return DownloadResponse(
-        current.downloads,
+        current.answers,
         requested,
         planned,
         conditions,

@@ -51,7 +51,7 @@ async def manifest(
         # Nothing was made, so nobody knows it.
         del response.headers["content-length"]
         return response
-    made = await unless_gone(make_manifest(current.downloads, requested, planned), request.receive)
+    made = await unless_gone(make_manifest(current.answers, requested, planned), request.receive)
     if made is None:
         return Response()  # to nobody
     return JSONResponse(

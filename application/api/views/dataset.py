@@ -72,10 +72,11 @@ async def _first(request: Request, current: Service, result: Result) -> tuple[Fi
         async with asyncio.timeout(PREVIEW_SECONDS):
             rows = await first_rows(
                 current.downloads,
+                current.answers,
                 result.dataset,
                 result.query,
                 result.pairs,
-                terms,
+                terms=terms,
                 most_rows=ROWS,
                 most_columns=PREVIEW_COLUMNS,
             )

@@ -20,7 +20,7 @@ LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve bench bench-quick check check-deployment format test rolling faults soak browser lambda lock clean
+.PHONY: help demo serve bench bench-quick check check-deployment format test explore rolling faults soak browser lambda lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,9 @@ format: $(DEV) ## rewrite what ruff can set right
 
 test: $(DEV) ## all tests, a process for each core; ARGS="-k csv" for some
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+explore: $(DEV) ## the tests of properties with new random examples, where `make test` has the same ones each time
+	EXAMPLES=random $(BIN)/python -m pytest --numprocesses auto -m hypothesis $(ARGS)
 
 rolling: $(DEV) ## restart two instances one by one behind nginx and HAProxy, under load; ROUNDS=10 for more
 	ROLLING_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --capture=no tests/server/rolling.py

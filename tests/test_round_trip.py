@@ -306,7 +306,7 @@ def test_columns_alike_but_for_case_keep_their_values(client: TestClient, folder
     assert client.get("/t.json?A=1").json() == []
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
         st.tuples(

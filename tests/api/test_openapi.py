@@ -384,7 +384,7 @@ def described(schema: Document) -> st.SearchStrategy[Any]:
 def test_what_a_schema_describes_is_taken(kind: pa.DataType) -> None:
     rows = [row for row in OPERATORS.values() if row.applies(kind)]
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(st.data())
     def taken(data: st.DataObject) -> None:
         row = data.draw(st.sampled_from(rows))
@@ -420,7 +420,7 @@ TOLD_ELSEWHERE = re.compile(
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("name", ["exact", "gte"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(text=TEXTS)
 @example("2024-02-30")
 @example("2100-02-29")
@@ -451,7 +451,7 @@ def test_what_a_grammar_takes_a_schema_describes(name: str, kind: pa.DataType, t
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_what_the_schema_of_a_parameter_describes_is_taken(name: str, data: st.DataObject) -> None:
     columns = [column(pa.int64()), column(pa.string(), "end-date")]

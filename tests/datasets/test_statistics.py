@@ -189,7 +189,7 @@ def written(draw: st.DrawFn) -> tuple[list[pa.Table], list[dict[str, Any]], str]
     return tables, options, spell(draw(finite))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=written())
 def test_what_is_left_out_has_no_row_of_the_query(
     data: tuple[list[pa.Table], list[dict[str, Any]], str], root: Path, engine: Engine

@@ -199,7 +199,7 @@ def engine(root: Path) -> Iterator[Engine]:
     made.close()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts=st.lists(part(), min_size=1, max_size=3), data=st.data())
 def test_every_row_of_every_part_comes_out_or_two_parts_are_named(
     parts: list[pa.Table], data: st.DataObject, root: Path, engine: Engine

@@ -78,7 +78,7 @@ def test_every_reader_has_the_bytes_back(coding: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     size=st.integers(0, max(SIZES)) | st.sampled_from(SIZES),
     cuts=st.lists(st.integers(0, max(SIZES)), max_size=6),

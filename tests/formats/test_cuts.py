@@ -23,14 +23,14 @@ def tables(draw: st.DrawFn) -> pa.Table:
 
 
 @pytest.mark.parametrize("extension", FORMATS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(table=tables(), places=st.lists(st.integers(0, 12), max_size=4))
 def test_bytes_do_not_depend_on_where_batches_end(extension: str, table: pa.Table, places: list[int]) -> None:
     batches = cut(table, places) if len(table) else []
     assert written(extension, table, batches) == written(extension, table)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.fixed_dictionaries(

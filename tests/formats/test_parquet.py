@@ -63,7 +63,7 @@ def test_a_full_row_group_leaves_before_the_end() -> None:
     assert len(encoder.encode(batch.slice(99_999))) > 100_000
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     places=st.lists(st.integers(0, 400), max_size=6),
     lengths=st.lists(st.integers(0, 60), min_size=1, max_size=400),

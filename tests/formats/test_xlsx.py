@@ -361,7 +361,7 @@ def test_columns_past_z_and_rows_past_a_batch_have_their_places() -> None:
     assert [int(value) for ((_, value),) in rows[1:]] == list(range(20_000))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

@@ -76,7 +76,7 @@ def made_valid(found: Any) -> Any:
         return shapely.GeometryCollection([shapely.make_valid(part) for part in found.geoms])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     texts=st.lists(STORED, max_size=12),
     area=POLYGON_TEXTS,
@@ -95,7 +95,7 @@ def test_rows_are_in_an_area_as_each_alone_is(texts: list[str | None], area: str
     assert kept(area_test(Area(relation, area), WKT), texts) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(texts=st.lists(STORED, max_size=12), ends=st.tuples(ENDS, ENDS, ENDS, ENDS))
 def test_rows_meet_a_box_as_each_alone_does(
     texts: list[str | None], ends: tuple[float, float, float, float]
@@ -154,7 +154,7 @@ def test_what_crosses_itself_is_where_its_valid_form_is() -> None:
     assert kept(area_test(Area("intersects", BOW), WKT), ["POINT (2 0.5)", "POINT (0.5 2)"]) == [False, True]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     place=st.tuples(st.floats(-179, 179), st.floats(-80, 80)),
     away=st.tuples(st.floats(0, 360), st.floats(0, 900_000)),

@@ -119,7 +119,7 @@ def test_what_is_accepted_equals_the_python_value_in_the_engine(
 ) -> None:
     parse = parser_for(KINDS[kind])
 
-    @settings(max_examples=120, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=120)
     @given(LIKELY)
     def accepted_means_equal(text: str) -> None:
         try:

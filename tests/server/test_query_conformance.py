@@ -202,7 +202,7 @@ def test_rows_come_sorted_with_no_value_last_and_ties_in_file_order(
     assert rows(typed, [("sort", f"-{kind}" if descending else kind)]) == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.sampled_from(SORTABLE), st.booleans()), max_size=3, unique_by=lambda key: key[0]),
     st.none() | st.integers(0, ROWS + 5),
@@ -279,7 +279,7 @@ DIALECT: list[tuple[str, str]] = [
 SEEN: dict[str, dict[str, bytes]] = {}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["csv", "json", "ndjson", "parquet"]),
     st.lists(st.sampled_from(PARAMETERS), max_size=4, unique_by=str),

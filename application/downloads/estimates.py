@@ -13,7 +13,8 @@ from application.downloads.counts import Counts, cut, made
 from application.downloads.downloads import Downloads
 from application.downloads.estimate import Estimate, FormatEstimate, estimated_size
 from application.downloads.findings import Findings
-from application.downloads.plan import Plan, Request, excess_of, find_format
+from application.downloads.plan import Plan, Request, find_format
+from application.downloads.refusals import excess_of
 from application.downloads.samples import Sample, Samples
 from application.downloads.ways import Way, Ways
 from application.engine.probe import Probe

@@ -3,23 +3,20 @@
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from application import engine
 from application.about import WORDS, About
 from application.downloads.areas import NOWHERE, Located, with_areas
 from application.downloads.conditions import Validators, make_e_tag
+from application.downloads.refusals import check_columns, check_rows
 from application.downloads.shapes import crs_accuracy, crs_words, makers_of, shape_of, with_geometry
-from application.engine.conform import can_be_read_again
-from application.engine.windows import is_numbered
-from application.errors import ColumnUnsupported, DatasetInvalid, FormatUnknown, ResultTooLarge
+from application.errors import DatasetInvalid, FormatUnknown
 from application.formats import FORMATS, PREVIEW, Format
 from application.formats.base import release
 from application.formats.compression import CODINGS, IDENTITY
-from application.models import Column, Dataset, Query
-from application.query.comparisons import MOST_COMPARED
+from application.models import Dataset, Query
 from application.query.parsed import parse
-from application.query.sql import PLACES, is_ordered
 
 if TYPE_CHECKING:
     from application.geometry.areas import AreaTest
@@ -154,8 +151,8 @@ def make_plan(
     if chosen.geometry:
         query = with_geometry(dataset, query, chosen)
     if not is_native(dataset, query, chosen):
-        _check_columns(dataset, query, chosen)
-        _check_rows(dataset, query, chosen)
+        check_columns(dataset, query, chosen)
+        check_rows(dataset, query, chosen)
     coding = request.coding if chosen.codable else IDENTITY
     # Coded bytes have a header at least, and so has what is no text.
     filler = b"\n" if chosen.codable and coding == IDENTITY and not carriage.empty else b""
@@ -200,51 +197,6 @@ def find_format(extension: str) -> Format:
         known = ", ".join(FORMATS)
         raise FormatUnknown(f"There is no format {extension!r}; the formats are {known}.")
     return chosen
-
-
-def _check_columns(dataset: Dataset, query: Query, chosen: Format) -> None:
-    """Refuse by name what cannot be written exactly, before anything runs."""
-    can_read_again = is_numbered(dataset)
-    if is_ordered(query) and not can_read_again:
-        raise ColumnUnsupported(
-            f"A column named as row numbers are, {' or '.join(PLACES)}, keeps this dataset from being sorted,"
-            f" and from being asked for more than {MOST_COMPARED} values of a column at once."
-        )
-    for column in query.columns:
-        kind = column.field.type
-        if column.traits.refusal:
-            _refuse(column, column.traits.refusal)
-        if not column.exact and not (can_be_read_again(kind) and can_read_again):
-            _refuse(column, f"{kind} values, which cannot be read exactly")
-    for column in query.columns_read:
-        if column.traits.misplaced:
-            raise DatasetInvalid(
-                f"Column {column.name!r} is damaged: it does not lie within its file; leave it out with "
-                f"exclude_field={column.name}."
-            )
-    chosen.check_columns(query.columns)
-
-
-def _check_rows(dataset: Dataset, query: Query, chosen: Format) -> None:
-    """Refuse more rows than a file of the format holds, where the footers prove that there are."""
-    if excess := excess_of(chosen, query.known_rows(dataset)):
-        raise ResultTooLarge(excess)
-
-
-def excess_of(chosen: Format, rows: int | None) -> str:
-    """What to say where a file of the format holds fewer than so many rows; empty where it may hold them."""
-    if chosen.most_rows is None or rows is None or rows <= chosen.most_rows:
-        return ""
-    return (
-        f"There are {rows:,} rows, and a file of {chosen.extension} holds {chosen.most_rows:,}: filter "
-        f"them, take so many at a time with limit={chosen.most_rows} and offset=N, or take csv."
-    )
-
-
-def _refuse(column: Column, what: str) -> NoReturn:
-    raise ColumnUnsupported(
-        f"Column {column.name!r} holds {what}; leave it out with exclude_field={column.name}."
-    )
 
 
 def is_native(dataset: Dataset, query: Query, chosen: Format) -> bool:

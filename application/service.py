@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from application.downloads.offers import Offers
     from application.downloads.redirects import Redirects
     from application.downloads.status import Statuses
-    from application.engine.journal import Trial
     from application.engine.scan import Engine
+    from application.engine.suspects import Trial
     from application.storage.export import S3ExportStorage
 
 NO_BUCKET = (

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from application.engine.journal import Outcome
+from application.engine.suspects import Outcome
 from application.telemetry import logger
 
 # Of the processor, the C library, or the engine itself; what others send, such as SIGKILL, says nothing.

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from application.engine.journal import Journal, Outcome
+from application.engine.journal import Journal
+from application.engine.suspects import Outcome
 from application.engine.trials import ChildTrial
 from application.engine.verdicts import Verdicts, version_of
 from application.errors import Busy, DatasetInvalid

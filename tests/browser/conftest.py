@@ -40,10 +40,26 @@ def places() -> pa.Table:
     )
 
 
+def areas() -> pa.Table:
+    """Rows on a map, of which some have no place."""
+    count = 60
+    return pa.table(
+        {
+            "entity": pa.array(range(count), pa.int64()),
+            "name": [f"Area {n}" if n % 3 else "Café & <b>, 'quoted'" for n in range(count)],
+            "geometry": [
+                None if n % 10 == 0 else f"POLYGON (({n} 50, {n + 1} 50, {n + 1} 51, {n} 50))"
+                for n in range(count)
+            ],
+        }
+    )
+
+
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
     tables.write(places(), folder / "sample.parquet")
+    tables.write(areas(), folder / "areas.parquet")
     tables.write(pa.table({HOSTILE: [HOSTILE, None, ""]}), folder / "hostile.parquet")
     tables.write(pa.table({"اسم": ["مكان", None], "b": ["x", "y"]}), folder / "right-to-left.parquet")
     tables.write(pa.table({f"c{number}": [number, None] for number in range(300)}), folder / "many.parquet")

@@ -69,23 +69,28 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--port", type=int, default=8711)
     options = parser.parse_args()
+    show(*starts(options.runs, options.port))
+
+
+def starts(runs: int, port: int = 8711) -> tuple[list[Start], list[Start]]:
+    """As many starts of ours, and of a bare application."""
     # As in the image; to compile takes longer than to run.
     compileall.compile_dir(ROOT / "application", quiet=1)
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(pa.table({"entity": [1, 2, 3], "name": ["a", "b", "c"]}), f"{folder}/small.parquet")
         environment = {**os.environ, "DATASET_BUCKET": f"{folder}/", "DATASET_PREFIX": ""}
-        ours_command = [sys.executable, "-c", OURS, "serve", "--port", str(options.port)]
-        bare_command = [sys.executable, "-c", BARE, str(options.port)]
+        ours_command = [sys.executable, "-c", OURS, "serve", "--port", str(port)]
+        bare_command = [sys.executable, "-c", BARE, str(port)]
         ours, bare = [], []
-        for number in range(options.runs + 1):
+        for number in range(runs + 1):
             first, second = (
-                start(ours_command, environment, options.port),
-                start(bare_command, environment, options.port, download=None),
+                start(ours_command, environment, port),
+                start(bare_command, environment, port, download=None),
             )
             if number:
                 ours.append(first)
                 bare.append(second)
-    show(ours, bare)
+    return ours, bare
 
 
 def start(

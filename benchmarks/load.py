@@ -9,14 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from servers import Server, cpu_of, fetch, server
+from servers import Server, cpu_of, server, warm
 
 CLIENTS = Path(__file__).with_name("clients.py")
 # A number that is in no row leaves every row, and makes each request one of its own.
 SMALL = "/long.csv?organisation-entity=7&organisation-entity=8&entity__gte=-{}"
 LARGE = "/long.csv?entity__gte=-{}"
 EQUAL = "/long.csv?exclude_field=notes"
-WARM = "/long.csv?organisation-entity=1&field=entity"
 
 
 def measure(running: Server, groups: dict[str, tuple[int, str]], seconds: float) -> dict[str, Any]:
@@ -51,7 +50,7 @@ def many(folder: Path, counts: Sequence[int], seconds: float) -> list[str]:
     for kind, path in (("small, all different", SMALL), ("whole, all equal", EQUAL)):
         for clients in counts:
             with server(folder) as running:
-                fetch(running.port, WARM)
+                warm(running, SMALL)
                 got = measure(running, {"all": (clients, path)}, seconds)
             every, took = got["all"], got["all"]["seconds"]
             cells = [
@@ -73,7 +72,7 @@ def many(folder: Path, counts: Sequence[int], seconds: float) -> list[str]:
 def beside_large(folder: Path, seconds: float) -> list[str]:
     """One client of small downloads beside six of large ones."""
     with server(folder) as running:
-        fetch(running.port, WARM)
+        warm(running, SMALL)
         got = measure(running, {"small": (1, SMALL), "large": (6, LARGE)}, seconds)
     small = got["small"]["total"]
     return [

@@ -1,10 +1,12 @@
 """What the service is measured beside, in an environment of its own (requirements-bench.txt).
 
-    peers.py sink polars|duckdb SOURCE EXTENSION COLUMN   writes to /dev/null, prints what it took as JSON
+    peers.py sink polars|duckdb SOURCE EXTENSION COLUMN BELOW
+                                    writes to /dev/null, prints what it took as JSON
     peers.py static PORT FOLDER                           serves files by uvicorn and Starlette
     peers.py versions                                     prints them
 
-COLUMN is left out of Parquet, as it is of the download that is compared.
+COLUMN is left out of Parquet, as it is of the download that is compared; rows have an `entity` BELOW that.
+Both may be empty.
 """
 
 import json
@@ -17,22 +19,27 @@ from pathlib import Path
 PACKAGES = ("polars", "duckdb", "roapi", "uvicorn")
 
 
-def sink_polars(source: str, extension: str, excluded: str) -> None:
+def sink_polars(source: str, extension: str, excluded: str, below: str) -> None:
     import polars as pl
 
     frame = pl.scan_parquet(source)
+    if below:
+        frame = frame.filter(pl.col("entity") < int(below))
     if extension == "csv":
         frame.sink_csv(os.devnull)
     elif extension == "parquet":
-        frame.drop(excluded).sink_parquet(os.devnull, compression="zstd", compression_level=1)
+        frame.drop(*filter(None, [excluded])).sink_parquet(
+            os.devnull, compression="zstd", compression_level=1
+        )
     else:
         frame.sink_ndjson(os.devnull)
 
 
-def sink_duckdb(source: str, extension: str, excluded: str) -> None:
+def sink_duckdb(source: str, extension: str, excluded: str, below: str) -> None:
     import duckdb
 
-    left_out = f' EXCLUDE ("{excluded}")' if extension == "parquet" else ""
+    left_out = f' EXCLUDE ("{excluded}")' if extension == "parquet" and excluded else ""
+    rows = f" WHERE entity < {int(below)}" if below else ""
     options = {
         "csv": "FORMAT csv, HEADER",
         "json": "FORMAT json, ARRAY true",
@@ -40,7 +47,7 @@ def sink_duckdb(source: str, extension: str, excluded: str) -> None:
         "parquet": "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1",
     }[extension]
     # Without the last option DuckDB would write beside /dev/null and rename.
-    sql = f"COPY (SELECT *{left_out} FROM '{source}') TO '{os.devnull}' ({options}, USE_TMP_FILE false)"
+    sql = f"COPY (SELECT *{left_out} FROM '{source}'{rows}) TO '{os.devnull}' ({options}, USE_TMP_FILE false)"
     with duckdb.connect() as connection:
         connection.execute(sql)
 

@@ -14,25 +14,19 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from beside import beside_others, first_and_later
 from chart import chart
 from counting import COUNTS
-from load import WARM, beside_large, many
+from load import beside_large, many
 from make_data import FOLDER, LONG_ROWS, WIDE_ROWS, make
-from servers import ROOT, Measured, Server, fetch, free_port, server, started
+from servers import PEERS, PEERS_PYTHON, ROOT, Measured, Server, fetch, free_port, ours, server, started
 
-sys.path.insert(0, str(ROOT))
-
-from application.formats.compression import Compressor
-
-PEERS_PYTHON = ROOT / ".venv-bench/bin/python"
-PEERS = Path(__file__).with_name("peers.py")
 PAGE, CHART = ROOT / "docs/performance.md", ROOT / "docs/performance.svg"
 BEGIN, END = "<!-- bench: what `make bench` wrote -->\n", "<!-- bench: end -->\n"
 EXCLUDED = {"long": "notes", "wide": "reference"}
@@ -41,6 +35,8 @@ ALL = [(dataset, extension) for dataset in ROWS for extension in COUNTS]
 QUICK = [("long", "csv"), ("long", "json"), ("wide", "csv")]
 ENGINES, OTHER = ("polars", "duckdb"), "ROAPI"
 ONE = "organisation-entity"
+# Half of the rows of *long* have a lower one.
+MIDDLE = 7_001_000_000
 MEDIA_TYPES = {"csv": "application/csv", "json": "application/json"}
 
 Runs = dict[str, list[Measured]]
@@ -49,12 +45,6 @@ Runs = dict[str, list[Measured]]
 def path_of(dataset: str, extension: str) -> str:
     excluded = f"?exclude_field={EXCLUDED[dataset]}" if extension == "parquet" else ""
     return f"/{dataset}.{extension}{excluded}"
-
-
-def ours(folder: Path, path: str, **headers: str) -> Measured:
-    with server(folder) as running:
-        fetch(running.port, WARM)
-        return running.measure(path, **headers)
 
 
 def verified(folder: Path, dataset: str, extension: str) -> int:
@@ -68,8 +58,8 @@ def verified(folder: Path, dataset: str, extension: str) -> int:
     return rows
 
 
-def sink(name: str, source: Path, dataset: str, extension: str) -> Measured:
-    command = [PEERS_PYTHON, PEERS, "sink", name, source, extension, EXCLUDED[dataset]]
+def sink(name: str, source: Path, extension: str, excluded: str = "", below: str = "") -> Measured:
+    command = [PEERS_PYTHON, PEERS, "sink", name, source, extension, excluded, below]
     return Measured(**json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
 
 
@@ -101,13 +91,19 @@ def downloads(
             runs_of = found.setdefault(f"{dataset}.{extension}", {})
             runs_of.setdefault("ours", []).append(ours(folder, path_of(dataset, extension)))
             for name in ENGINES:
-                runs_of.setdefault(name, []).append(sink(name, sources[dataset], dataset, extension))
+                runs_of.setdefault(name, []).append(
+                    sink(name, sources[dataset], extension, EXCLUDED[dataset])
+                )
             if other := theirs(sources, dataset, extension):
                 runs_of.setdefault(OTHER, []).append(other)
         one = found.setdefault("one organisation of long, csv", {})
         one.setdefault("ours", []).append(ours(folder, f"/long.csv?{ONE}=7"))
         if other := theirs(sources, f"long?filter%5B{ONE}%5D=7", "csv"):
             one.setdefault(OTHER, []).append(other)
+        half = found.setdefault("half of long, parquet", {})
+        half.setdefault("ours", []).append(ours(folder, f"/long.parquet?entity__lt={MIDDLE}"))
+        for name in ENGINES:
+            half.setdefault(name, []).append(sink(name, sources["long"], "parquet", below=str(MIDDLE)))
         print(f"round {number + 1} of {runs} of the downloads is done", file=sys.stderr, flush=True)
     return found
 
@@ -141,54 +137,6 @@ def told_downloads(found: dict[str, Runs], rows: dict[str, int]) -> list[str]:
         of_peer = [middle(runs[peer], "peak") / 1e6 for runs in found.values() if peer in runs]
         peaks.append(f"{peer} {min(of_peer):.0f} to {max(of_peer):.0f} MB")
     return [*lines, "", f"Peak memory of the peers, lowest to highest download: {', '.join(peaks)}."]
-
-
-def compress_alone(coding: str, body: bytes) -> float:
-    """Seconds that the compressor takes for a body that is there, by all cores."""
-    began = time.perf_counter()
-    with Compressor(coding, min(os.cpu_count() or 1, 4)) as compressor:
-        compressor.compress(body)
-        compressor.finish()
-    return time.perf_counter() - began
-
-
-def coded_and_kept(folder: Path, runs: int) -> list[str]:
-    """A coded download beside production and compression alone; a kept one beside a static file."""
-    seconds: dict[str, list[float]] = {}
-
-    def note(name: str, value: float) -> None:
-        seconds.setdefault(name, []).append(value)
-
-    with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "long.csv"
-        for _ in range(runs):
-            with server(folder) as running, static(place) as files:
-                fetch(running.port, WARM)
-                note("csv", fetch(running.port, "/long.csv", str(file))[0])
-                # The first is of a file that is fresh, too.
-                fetch(files.port, "/long.csv")
-                note("kept", fetch(running.port, "/long.csv")[0])
-                note("static", fetch(files.port, "/long.csv")[0])
-            for coding in ("gzip", "zstd"):
-                note(coding, ours(folder, "/long.csv", **{"Accept-Encoding": coding}).total)
-                note(f"{coding} alone", compress_alone(coding, file.read_bytes()))
-    found = {name: statistics.median(values) for name, values in seconds.items()}
-    lines = ["| *long.csv* | seconds | beside | seconds | ratio |", "| --- | ---: | --- | ---: | ---: |"]
-    for coding in ("gzip", "zstd"):
-        slower = max(("csv", f"{coding} alone"), key=lambda name: found[name])
-        beside = "not coded" if slower == "csv" else "compression alone"
-        ratio = found[coding] / found[slower]
-        lines.append(f"| as {coding} | {found[coding]:.2f} | {beside} | {found[slower]:.2f} | {ratio:.2f} |")
-    ratio = found["kept"] / found["static"]
-    lines.append(f"| kept | {found['kept']:.2f} | a static file | {found['static']:.2f} | {ratio:.2f} |")
-    return lines
-
-
-@contextmanager
-def static(folder: str) -> Iterator[Server]:
-    port = free_port()
-    with started([str(PEERS_PYTHON), str(PEERS), "static", str(port), folder], port) as running:
-        yield running
 
 
 def machine(runs: int) -> str:
@@ -235,7 +183,9 @@ def main() -> None:
     lines = [
         *told_downloads(found, rows),
         "",
-        *coded_and_kept(options.folder, runs),
+        *beside_others(options.folder, runs),
+        "",
+        *first_and_later(options.folder, runs),
         "",
         *many(options.folder, counts, seconds),
         "",

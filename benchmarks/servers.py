@@ -13,6 +13,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PEERS_PYTHON = ROOT / ".venv-bench/bin/python"
+PEERS = Path(__file__).with_name("peers.py")
 READ_BYTES = 1 << 20
 # pyarrow imports pandas where it is there: the tests have it, a deployed service does not.
 SERVE = """
@@ -102,6 +104,19 @@ def server(folder: Path, **environment: str) -> Iterator[Server]:
     given = {"DATASET_BUCKET": folder.resolve().as_uri(), "DATASET_PREFIX": "/", **environment}
     with started(command, port, **given) as running:
         yield running
+
+
+def ours(folder: Path, path: str, **headers: str) -> Measured:
+    """One download from a new server of ours, whose imports a small one of the same format made before."""
+    with server(folder) as running:
+        warm(running, path)
+        return running.measure(path, **headers)
+
+
+def warm(running: Server, path: str) -> None:
+    """Have a server import what a format takes."""
+    extension = path.partition("?")[0].rpartition(".")[2]
+    fetch(running.port, f"/long.{extension}?organisation-entity=1&field=entity")
 
 
 def health(port: int) -> float | None:

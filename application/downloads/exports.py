@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from application.downloads.content import Content
+from application.downloads.events import event_of, request_of
 from application.downloads.limits import MARGIN_SECONDS
 from application.downloads.notes import Note
 from application.downloads.plan import Plan, Request
@@ -29,7 +30,7 @@ from application.errors import (
     StorageStalled,
     StorageUnavailable,
 )
-from application.formats.compression import CODINGS, IDENTITY
+from application.formats.compression import IDENTITY
 from application.storage.base import Method, Storage
 from application.storage.export import S3ExportStorage
 from application.telemetry import logger
@@ -101,7 +102,7 @@ class Exports:
         note = Note(time.time(), old.failures if old else 0)
         if self._store.note(_note_path(plan), note.written(), only_if_new=old is None):
             try:
-                self._begin(_event(request))
+                self._begin(event_of(request))
             except BaseException:
                 self._store.remove(_note_path(plan))
                 raise
@@ -115,7 +116,7 @@ class Exports:
         Makes nothing that is there or is being made here: an event may come twice, and two who ask at
         once may both begin. Raises ValueError for another event.
         """
-        request = _request(event)
+        request = request_of(event)
         plan = self._downloads.plan(request, fresh=True)
         with self._lock:
             if plan.e_tag in self._making:
@@ -238,26 +239,3 @@ def _path(plan: Plan) -> str:
 
 def _note_path(plan: Plan) -> str:
     return f"{plan.e_tag}.json"
-
-
-def _event(request: Request) -> dict[str, Any]:
-    return {
-        "export": {
-            "dataset": request.name,
-            "extension": request.extension,
-            "parameters": [list(pair) for pair in request.parameters],
-            "coding": request.coding,
-        }
-    }
-
-
-def _request(event: Mapping[str, Any]) -> Request:
-    try:
-        asked = event["export"]
-        pairs = tuple((str(name), str(value)) for name, value in asked["parameters"])
-        request = Request(str(asked["dataset"]), str(asked["extension"]), pairs, str(asked["coding"]))
-    except (KeyError, TypeError, ValueError):
-        raise ValueError("this is no event of ours") from None
-    if request.coding != IDENTITY and request.coding not in CODINGS:
-        raise ValueError(f"there is no coding {request.coding!r}")
-    return request

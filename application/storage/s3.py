@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from application.errors import ConfigurationError, DatasetChanged, StorageUnavailable
+from application.errors import DatasetChanged, StorageUnavailable
 from application.models import ObjectMeta
 from application.storage.base import CHUNK, EngineAccess, Level, Method, S3Secret, check_range, is_plain
 from application.storage.credentials import CredentialProvider
+from application.storage.endpoint import find_endpoint
 from application.storage.failures import is_refusal, translated, unavailable
 from application.storage.signed import CHANGED, is_version, read_signed
 from application.telemetry.tracing import span
@@ -50,21 +50,9 @@ class S3Storage:
         endpoint_url: str | None,
         seconds: float,
     ) -> None:
-        environment = os.environ
         self._bucket, self._root = bucket, root
         self._seconds = seconds
-        self._region = (
-            region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "eu-west-2"
-        )
-        # Resolved here, for obstore and DuckDB must not each find another server in the environment.
-        custom = endpoint_url or environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
-        endpoint = (custom or f"https://s3.{self._region}.amazonaws.com").rstrip("/")
-        parts = urlsplit(endpoint)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ConfigurationError("AWS_ENDPOINT_URL is not an http:// or https:// URL.")
-        # A dot in a bucket's name does not fit the certificate of a virtual host.
-        self._virtual = not custom and "." not in bucket
-        self._scheme, self._host = parts.scheme, parts.netloc + parts.path
+        self._endpoint = find_endpoint(bucket, region, endpoint_url, os.environ)
         self._provider = CredentialProvider(profile)
         self._lock = Lock()
         self._store: S3Store | None = None
@@ -136,10 +124,10 @@ class S3Storage:
             key=found.key,
             secret=found.secret,
             token=found.token,
-            region=self._region,
-            endpoint=self._host,
-            use_ssl=self._scheme == "https",
-            url_style="vhost" if self._virtual else "path",
+            region=self._endpoint.region,
+            endpoint=self._endpoint.host,
+            use_ssl=self._endpoint.is_encrypted,
+            url_style="vhost" if self._endpoint.is_virtual else "path",
             expires_at=found.expires_at,
         )
         return EngineAccess(self._url, "httpfs", _ENGINE_SETTINGS, secret)
@@ -165,20 +153,19 @@ class S3Storage:
         """A client that gives up on a server that is silent for so long; by a checksum it compares writes."""
         from obstore.store import S3Store
 
-        host = f"{self._bucket}.{self._host}" if self._virtual else self._host
-        endpoint = f"{self._scheme}://{host}"
+        url = self._endpoint.url(self._bucket)
         return S3Store(
             self._bucket,
             prefix=self._root or None,
-            region=self._region,
-            endpoint=endpoint,
-            aws_endpoint_url_s3=endpoint,
-            virtual_hosted_style_request=self._virtual,
+            region=self._endpoint.region,
+            endpoint=url,
+            aws_endpoint_url_s3=url,
+            virtual_hosted_style_request=self._endpoint.is_virtual,
             skip_signature=False,
             credential_provider=self._provider,
             config={"checksum_algorithm": checksum} if checksum else None,
             client_options={
-                "allow_http": self._scheme == "http",
+                "allow_http": not self._endpoint.is_encrypted,
                 "connect_timeout": _SILENCE,
                 "read_timeout": silence or _SILENCE,
                 # With the body, however it trickles.

@@ -12,7 +12,7 @@ from application.datasets.checks import PageChecks
 from application.datasets.looks import Looks
 from application.downloads.areas import NOWHERE, Located, Locations, Reference, Row, invalid, references
 from application.downloads.content import Content
-from application.downloads.job import DownloadJob, staged_bytes
+from application.downloads.job import DownloadJob, layer_bytes, staged_bytes
 from application.downloads.plan import Carriage, Plan, Request, make_plan
 from application.downloads.stored import StoredObject
 from application.engine.scan import Engine
@@ -202,8 +202,17 @@ class Downloads:
         while memory + (ahead := self._engine.ahead_bytes(plan.dataset, plan.query, cursors)) > self._memory:
             cursors -= 1
         # What would fit alone is not refused for what its stages hold.
-        memory = min(self._memory, memory + ahead + staged_bytes(plan))
-        return DownloadJob(plan, self._engine, self._catalogue, memory, self._threads, cursors, self._folder)
+        memory = min(self._memory, memory + ahead + staged_bytes(plan) + layer_bytes(plan))
+        return DownloadJob(
+            plan,
+            self._engine,
+            self._catalogue,
+            memory,
+            self._threads,
+            cursors,
+            self._folder,
+            self._productions.make_room,
+        )
 
     @property
     def folder(self) -> Path | None:

@@ -14,6 +14,7 @@ from application.downloads.plan import Plan
 from application.downloads.ways import Way
 from application.formats import Chunk, Format
 from application.formats.parquet import ROW_GROUP_ROWS
+from application.formats.workplace import Workplace
 
 # How much smaller a row is among many, where a format compresses itself: not without end.
 LEAST_GROWTH, MOST_GROWTH = 0.5, 1.0
@@ -95,7 +96,9 @@ def encoded_size(
 ) -> int:
     """How many bytes a plan's own encoder makes of these rows."""
     with ExitStack() as held:
-        encoder = plan.format.open_encoder(plan.query.dialect, plan.about, plan.query.shape, folder)
+        encoder = plan.format.open_encoder(
+            plan.query.dialect, plan.about, plan.query.shape, Workplace(folder)
+        )
         if isinstance(encoder, Layer):
             held.callback(encoder.close)
         chunks = FileChunks(encoder.start(schema), plan.format.joiner)

@@ -1,7 +1,7 @@
 """One production: the rows of a plan through its encoder, and a compressor, onto a tape."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from application.engine.windows import VECTOR_ROWS
 from application.errors import DatasetChanged
 from application.formats import Chunk, Encoder, GroupEncoder
 from application.formats.compression import IDENTITY, Compressor
+from application.formats.workplace import MEMORY_BYTES, Workplace
 from application.production.pipeline import stage
 from application.spool import Tape
 
@@ -48,6 +49,11 @@ def staged_bytes(plan: Plan) -> int:
     dataset = plan.dataset
     rows = dataset.extents.vector_bytes(plan.query.columns_read) * dataset.rows // VECTOR_ROWS
     return min(ROWS_AHEAD + CHUNKS_AHEAD, 2 * rows)
+
+
+def layer_bytes(plan: Plan) -> int:
+    """Bytes of memory in which a layer is made at the end; 0 for what is no layer."""
+    return MEMORY_BYTES if plan.format.layer else 0
 
 
 class FileChunks:
@@ -89,6 +95,7 @@ class DownloadJob:
     threads: int = 1
     cursors: int = 1
     folder: Path | None = None
+    make_room: Callable[[], bool] = lambda: False
     cancellation: Cancellation = field(default_factory=Cancellation)
 
     @property
@@ -123,7 +130,8 @@ class DownloadJob:
     def _write(self, tape: Tape, compressor: Compressor | None, held: ExitStack) -> None:
         plan = self.plan
         self._raise_if_changed()
-        encoder = plan.format.open_encoder(plan.query.dialect, plan.about, plan.query.shape, self.folder)
+        workplace = Workplace(self.folder, self.make_room, tape.foresee)
+        encoder = plan.format.open_encoder(plan.query.dialect, plan.about, plan.query.shape, workplace)
         if isinstance(encoder, Layer):
             held.callback(encoder.close)
         try:

@@ -5,6 +5,7 @@ import mmap
 import os
 import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,19 +17,19 @@ import pyarrow.compute as pc
 
 from application.about import About
 from application.engine.database import OUT_OF_MEMORY, extension_file, literal
-from application.engine.folders import WorkFolder
+from application.engine.folders import ROWS, RoomyFile, WorkFolder, watched
 from application.errors import EngineFailed, ResultTooLarge, SpoolFull
 from application.formats.base import Chunk
 from application.formats.features import FeatureReader
 from application.formats.groups import Groups
 from application.formats.layer import values
 from application.formats.words import NOTHING, key_values
+from application.formats.workplace import MEMORY_BYTES, NOWHERE, Workplace
 from application.geometry.systems import well_known_text
 from application.geometry.writing import as_wkb, extended
 from application.models import Shape
 from application.query.sql import quote
 
-MEMORY = "256MB"
 GROUP_ROWS = 2048
 GROUP_BYTES = 4 << 20
 # GDAL would write the time of day into each file.
@@ -53,12 +54,12 @@ class LayerEncoder:
     driver = ""
     extension = ""
 
-    def __init__(self, shape: Shape, about: About = NOTHING, folder: Path | None = None) -> None:
+    def __init__(self, shape: Shape, about: About = NOTHING, workplace: Workplace = NOWHERE) -> None:
         self._shape = shape
         self._about = about
         self._name = shape.geometry.column
         self._crs = shape.crs or shape.geometry.crs
-        self._root = folder
+        self._workplace = workplace
         self._seen = _Seen()
         self._groups = Groups(GROUP_ROWS, GROUP_BYTES)
         self._database: duckdb.DuckDBPyConnection | None = None
@@ -68,7 +69,7 @@ class LayerEncoder:
 
     def start(self, schema: pa.Schema) -> Chunk:
         self._reader = FeatureReader(self._shape, schema, self._crs, is_flat=self.is_flat)
-        work = WorkFolder(self._root)
+        work = self._work = WorkFolder(self._workplace.folder)
         self._folder = work.path
         # However it ends, and whoever forgets it.
         self._forget = weakref.finalize(self, work.close)
@@ -77,8 +78,9 @@ class LayerEncoder:
         own = [values(pa.nulls(0, kind), name).type for kind, name in empty]
         fields = [pa.field(name, kind) for name, kind in zip(names, own, strict=True)]
         self._schema = pa.schema([*fields, pa.field(self._name, pa.binary())])
-        self._rows = self._folder / "rows.arrow"
-        self._writer = pa.ipc.new_stream(self._rows.as_posix(), self._schema)
+        self._rows = self._folder / ROWS
+        self._file = RoomyFile(self._rows, self._workplace.make_room)
+        self._writer = pa.ipc.new_stream(self._file, self._schema)
         return b""
 
     def encode(self, batch: pa.RecordBatch) -> Chunk:
@@ -98,8 +100,13 @@ class LayerEncoder:
         self._keep(self._groups.rest())
         path = self._folder / f"{self._about.dataset or 'layer'}.{self.extension}"
         try:
-            self._writer.close()
-            self._copy(path)
+            self._end_rows()
+            with watched(self._work, self._workplace, self.interrupt) as check:
+                try:
+                    self._copy(path)
+                finally:
+                    # Why it was stopped, if it was, rather than that it was.
+                    check()
             with path.open("rb") as file:
                 whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (duckdb.Error, OSError, pa.ArrowException) as error:
@@ -109,10 +116,19 @@ class LayerEncoder:
 
     def close(self) -> None:
         """Remove the folder; what was given is there as long as somebody has it."""
-        if self._writer:
-            self._writer.close()
+        with suppress(OSError, pa.ArrowException):
+            self._end_rows()
         if self._forget:
             self._forget()
+
+    def _end_rows(self) -> None:
+        if self._writer:
+            # Whatever becomes of its end: without it there is no file.
+            writer, self._writer = self._writer, None
+            try:
+                writer.close()
+            finally:
+                self._file.close()
 
     def interrupt(self) -> None:
         """Stop what is being written, from any thread."""
@@ -125,6 +141,7 @@ class LayerEncoder:
         try:
             for group in groups:
                 self._writer.write_table(group)
+                self._workplace.report(0, self._work.size)
         except OSError as error:
             raise _told(error) from error
 
@@ -142,7 +159,7 @@ class LayerEncoder:
         database = duckdb.connect(
             ":memory:",
             config={
-                "memory_limit": MEMORY,
+                "memory_limit": f"{MEMORY_BYTES >> 20}MiB",
                 # Rows in their order.
                 "threads": 1,
                 "temp_directory": "",

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_che
 
 from application.errors import ColumnUnsupported
 from application.formats.handles import check_handles
+from application.formats.workplace import NOWHERE, Workplace
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
 
     from application.about import About
@@ -124,12 +123,12 @@ class Format:
         dialect: Dialect | None = None,
         about: About | None = None,
         shape: Shape | None = None,
-        folder: Path | None = None,
+        workplace: Workplace = NOWHERE,
     ) -> Encoder:
         """Return a new encoder: of that dialect, or its own; where it has a place, it says ``about``.
 
         The geometry is written as ``shape`` says, without which no rows are features. A layer is made in
-        ``folder``, or where the system has temporary files.
+        the ``workplace``.
         """
         options: dict[str, object] = {"dialect": dialect or self.dialect} if self.dialect else {}
         if self.words and about:
@@ -137,7 +136,7 @@ class Format:
         if self.geometry:
             options["shape"] = shape
         if self.layer:
-            options["folder"] = folder
+            options["workplace"] = workplace
         encoder: Encoder = _load(self.encoder)(**options)
         if shape and not self.geometry:
             shaped: Encoder = _load(_SHAPED)(encoder, shape)

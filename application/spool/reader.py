@@ -76,13 +76,14 @@ class Reader:
 
         def settled() -> bool:
             self._has_more()
-            if tape.blocked and size == math.inf and not tape.done:
+            never_whole = tape.blocked or tape.outgrown
+            if never_whole and size == math.inf and not tape.done:
                 if tape.lacks_space:
                     raise SpoolFull(NO_SPACE_LEFT)
-                raise AnswerTooLarge(f"The result is larger than the {tape.size:,} bytes that fit here.")
-            return tape.done or tape.blocked or tape.size >= size
+                raise AnswerTooLarge(f"The result is larger than the {tape.most_kept:,} bytes that fit here.")
+            return tape.done or never_whole or tape.size >= size
 
-        await self.ready()
+        await tape.changed.until(lambda: tape.outgrown or self._has_more() is not None)
         try:
             async with asyncio.timeout(seconds):
                 await tape.changed.until(settled)

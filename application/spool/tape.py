@@ -76,6 +76,8 @@ class Tape:
         self.size = 0
         self.rows = 0  # counted by the producer
         self.done = False
+        self.beside = 0  # bytes of the folder that the producer has in files of its own
+        self.outgrown = False  # it is known to become larger than what may be kept
         self.blocked = False  # the producer waits for a reader: what is not whole by now never fits
         self.failure: BaseException | None = None
 
@@ -88,6 +90,11 @@ class Tape:
     def files(self) -> int:
         """How many files it holds open."""
         return self._segments.count
+
+    @property
+    def most_kept(self) -> int:
+        """The bytes up to which the whole stays, or stayed before the folder was full."""
+        return max(self._keep, self.size if self.blocked else 0)
 
     @property
     def lacks_space(self) -> bool:
@@ -186,10 +193,28 @@ class Tape:
                 self.size += count
                 self.changed.ring()
 
+    def foresee(self, size: int, beside: int) -> None:
+        """Say how many bytes the result has at least, and how many lie beside it in files of the producer's.
+
+        Raises ProductionCancelled where it is stopped, or nobody reads what cannot be kept.
+        """
+        with self.changed:
+            self.beside = beside
+            if self.failure:
+                raise ProductionCancelled("The download was stopped.")
+            if size <= self._keep:
+                return
+            if not self._places:
+                self._closed = True
+                raise ProductionCancelled("The download's readers are gone.")
+            if not self.outgrown:
+                self.outgrown = True
+                self.changed.ring()
+
     @property
     def held(self) -> int:
-        """Bytes that lie in its segments."""
-        return max(0, self.size - self._segments.freed)
+        """Bytes that lie in its segments, and beside them."""
+        return max(0, self.size - self._segments.freed) + self.beside
 
     @property
     def digest(self) -> bytes | None:
@@ -226,6 +251,7 @@ class Tape:
 
     def _end(self) -> None:
         self._ended = True
+        self.beside = 0
         # It may lead back to this tape, which is to go as soon as nobody holds it.
         self._on_idle = _nothing
 

@@ -1,6 +1,7 @@
 """Tapes: what readers get while bytes are written, what holds the producer, and what is freed when."""
 
 import asyncio
+import math
 import os
 import sys
 import threading
@@ -12,7 +13,7 @@ from typing import Never
 
 import pytest
 
-from application.errors import DownloadError, EngineFailed, ProductionCancelled
+from application.errors import AnswerTooLarge, DownloadError, EngineFailed, ProductionCancelled
 from application.spool import Reader, Tape
 from application.spool.segments import FileSegment, MemorySegment
 from tests.support.descriptors import descriptors
@@ -467,3 +468,25 @@ def test_a_folder_that_is_gone_fails_the_write_and_not_the_tape(tmp_path: Path) 
         tape.fail(EngineFailed("no disk"))
         with pytest.raises(EngineFailed):
             reader.read_blocking(1)
+
+
+def test_what_will_not_be_kept_is_not_waited_for(tmp_path: Path) -> None:
+    tape = Tape(tmp_path, 1000, nothing)
+    reader = opened(tape)
+
+    async def settle(size: float) -> int | None:
+        await reader.settle(size)
+        return reader.size
+
+    tape.foresee(1000, 5000)
+    assert not tape.outgrown
+    assert tape.held == 5000
+    tape.foresee(1001, 6000)
+    assert asyncio.run(settle(2000)) is None
+    with pytest.raises(AnswerTooLarge, match="1,000 bytes"):
+        asyncio.run(settle(math.inf))
+    reader.close()
+    with pytest.raises(ProductionCancelled):
+        tape.foresee(1002, 6000)
+    tape.fail(EngineFailed("it was stopped"))
+    assert tape.held == 0

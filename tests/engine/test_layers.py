@@ -1,0 +1,93 @@
+"""Layers in the making: they tell how far they are, others make room, and they end where nobody has them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from application.engine.folders import ROWS
+from application.errors import ProductionCancelled, SpoolFull
+from application.formats import FORMATS, Encoder
+from application.formats.workplace import Workplace
+from application.geometry import WGS84
+from application.models import Geometry, Shape
+from tests.support.full_disk import small_disk
+
+TABLE = pa.table(
+    {
+        "text": [f"row {number}" * 20 for number in range(20_000)],
+        "geometry": [f"POINT ({number % 180} {number % 90})" for number in range(20_000)],
+    }
+)
+SHAPE = Shape(Geometry("geometry", "wkt", WGS84), "feature")
+DISK = 24 << 20
+
+
+def opened(extension: str, workplace: Workplace) -> Encoder:
+    return FORMATS[extension].open_encoder(shape=SHAPE, workplace=workplace)
+
+
+def encoded(encoder: Encoder) -> bytes:
+    encoder.start(TABLE.schema)
+    for batch in TABLE.to_batches(2048):
+        encoder.encode(batch)
+    return bytes(encoder.finish())
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", DISK) as folder:
+        yield folder
+
+
+@pytest.mark.parametrize("extension", ["fgb", "gpkg"])
+def test_what_a_layer_has_in_its_folder_is_told_while_it_is_made(extension: str, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+
+    def report(size: int, beside: int) -> None:
+        told.append((size, beside))
+
+    whole = encoded(opened(extension, Workplace(tmp_path, report=report)))
+    rows = [beside for size, beside in told if not size]
+    assert rows == sorted(rows)
+    assert rows[0] < rows[-1]
+    assert told[-1] == (len(whole), max(rows) + len(whole))
+
+
+@pytest.mark.parametrize("extension", ["fgb", "gpkg"])
+def test_a_layer_ends_where_nobody_can_have_it(extension: str, tmp_path: Path) -> None:
+    def report(size: int, _: int) -> None:
+        if size:
+            raise ProductionCancelled("nobody")
+
+    encoder = opened(extension, Workplace(tmp_path, report=report))
+    with pytest.raises(ProductionCancelled, match="nobody"):
+        encoded(encoder)
+    encoder.close()  # type: ignore[attr-defined]  # of layers
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_others_make_room_for_a_layer(disk: Path) -> None:
+    kept = [disk / f"kept-{number}" for number in range(5)]
+    for file in kept:
+        file.write_bytes(bytes(4 << 20))
+
+    def make_room() -> bool:
+        there = [file for file in kept if file.exists()]
+        for file in there[:1]:
+            file.unlink()
+        return bool(there)
+
+    assert len(encoded(opened("fgb", Workplace(disk, make_room)))) > 4 << 20
+    assert len([file for file in kept if file.exists()]) < 5
+
+
+def test_a_layer_that_has_no_room_is_refused(disk: Path) -> None:
+    (disk / "others").write_bytes(bytes(DISK - (2 << 20)))
+    encoder = opened("fgb", Workplace(disk))
+    with pytest.raises(SpoolFull):
+        encoded(encoder)
+    assert any(file.name == ROWS for file in disk.rglob("*"))
+    encoder.close()  # type: ignore[attr-defined]  # of layers
+    assert [file.name for file in disk.iterdir()] == ["others"]

@@ -1,8 +1,10 @@
 """Estimates of downloads: bounded in time, a few at once, and kept for who asks again."""
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from application.downloads.counts import Counts, cut, made
 from application.downloads.downloads import Downloads
 from application.downloads.estimate import Estimate, FormatEstimate, estimated_size
 from application.downloads.findings import Findings
+from application.downloads.glimpse import Glimpse
 from application.downloads.plan import Plan, Request, find_format
 from application.downloads.refusals import excess_of
 from application.downloads.samples import Sample, Samples
@@ -27,6 +30,7 @@ from application.telemetry import logger
 
 # For all of it, storage's own slowness too.
 MOST_SECONDS = 10.0
+BUSY = "Others are being estimated, or this takes too long; try again later."
 # After which no more formats are written: what was found is there for who asks again.
 ENCODE_SECONDS = 4.0
 MOST_KEPT = 4096
@@ -58,9 +62,33 @@ class Estimates:
         try:
             return await outcome(work, MOST_SECONDS)
         except TimeoutError:
-            raise Busy("Others are being estimated, or this takes too long; try again later.") from None
+            raise Busy(BUSY) from None
         finally:
             work.cancel()
+
+    async def soon(self, request: Request, seconds: float, most: float) -> tuple[Estimate, bool]:
+        """What is known after so many seconds, of one format by ``most`` seconds, and whether that is all.
+
+        The rest is found meanwhile, while nobody waits, for who asks again. Raises as ``find``.
+        """
+        glimpse = Glimpse()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(most):
+                dataset = await self._downloads.find(request.name)
+                located = await self._downloads.located(request)
+                steps = self._steps(request, dataset, _formats(request), located)
+                work = self._lanes.begin(dataset.name, lambda: glimpse.follow(steps, self._lanes))
+                try:
+                    with suppress(TimeoutError):
+                        await outcome(work, seconds)
+                    await outcome(glimpse.is_some)
+                    if glimpse.found is None:
+                        await outcome(work)
+                finally:
+                    work.cancel()
+        if glimpse.found is None:
+            raise Busy(BUSY)
+        return glimpse.found, glimpse.is_whole
 
     def begin(self, request: Request, dataset: Dataset, located: Located = NOWHERE) -> "Future[Estimate]":
         """Begin to estimate a download of a dataset that is known, and of rows that its areas name.
@@ -90,6 +118,13 @@ class Estimates:
         located: Located = NOWHERE,
     ) -> Estimate:
         """The same of a dataset that is known."""
+        *_, found = self._steps(request, dataset, formats, located)
+        return found
+
+    def _steps(
+        self, request: Request, dataset: Dataset, formats: Sequence[Format], located: Located
+    ) -> Iterator[Estimate]:
+        """What is known once the rows are counted, and again with the size of each format."""
         plans, refused = self._plans(request, dataset, formats, located)
         query = plans[0].query if plans else Query(dataset.columns)
         extent = self._catalogue.extent(dataset, query)
@@ -101,18 +136,24 @@ class Estimates:
                 refused[plan.format.extension] = FormatEstimate(plan.format, Way.REFUSED, excess)
         plans = [plan for plan in plans if plan.format.extension not in refused]
         at_most = cut(query, min(extent.rows, dataset.rows))
-        sizes = self._all_sizes(plans, rows, at_most, extent)
-        known = {plan.format.extension: self._told(plan, *sizes[plan.format.extension]) for plan in plans}
-        return Estimate(
-            dataset.name,
-            rows,
-            at_most,
-            without,
-            len(extent.groups),
-            extent.count,
-            extent.size,
-            tuple(known.get(row.extension) or refused[row.extension] for row in formats),
-        )
+        known = {plan.format.extension: self._told(plan, None, is_exact=False) for plan in plans}
+
+        def estimate() -> Estimate:
+            return Estimate(
+                dataset.name,
+                rows,
+                at_most,
+                without,
+                len(extent.groups),
+                extent.count,
+                extent.size,
+                tuple(known.get(row.extension) or refused[row.extension] for row in formats),
+            )
+
+        yield estimate()
+        for plan, size, is_exact in self._all_sizes(plans, rows, at_most, extent):
+            known[plan.format.extension] = self._told(plan, size, is_exact=is_exact)
+            yield estimate()
 
     def _plans(
         self, request: Request, dataset: Dataset, formats: Sequence[Format], located: Located
@@ -136,14 +177,14 @@ class Estimates:
 
     def _all_sizes(
         self, plans: Sequence[Plan], rows: int | None, at_most: int, extent: Extent
-    ) -> dict[str, tuple[int | None, bool]]:
-        """The bytes of each plan's result, and whether they are exact."""
-        sizes: dict[str, tuple[int | None, bool]] = {}
+    ) -> Iterator[tuple[Plan, int | None, bool]]:
+        """Each plan with the bytes of its result, and whether they are exact."""
         samples: dict[str, Sample | None] = {}
         until = time.monotonic() + ENCODE_SECONDS
-        for plan in plans:
+        # Layers take longer than all others together.
+        for plan in sorted(plans, key=lambda plan: plan.format.layer):
             if there := made(self._downloads, plan):
-                sizes[plan.format.extension] = (there[0], True)
+                yield plan, there[0], True
                 continue
 
             def estimate(plan: Plan = plan) -> int | None:
@@ -154,10 +195,9 @@ class Estimates:
                     samples[read] = self._samples.of(plan, rows, extent)
                 return _sized(plan, samples[read], rows, at_most, self._downloads.folder)
 
-            sizes[plan.format.extension] = (self._sizes.find(plan.e_tag, estimate), False)
-        return sizes
+            yield plan, self._sizes.find(plan.e_tag, estimate), False
 
-    def _told(self, plan: Plan, size: int | None, is_exact: bool) -> FormatEstimate:
+    def _told(self, plan: Plan, size: int | None, *, is_exact: bool) -> FormatEstimate:
         if is_exact and not plan.is_native:
             way, reason = Way.WHOLE, "It is there already."
         else:

@@ -66,6 +66,12 @@ class Lanes:
             self._hand_out()
         return task.future
 
+    @property
+    def is_crowded(self) -> bool:
+        """True while work waits for a thread."""
+        with self._lock:
+            return bool(self._waiting)
+
     async def run(self, lane: str, work: Callable[[], Result]) -> Result:
         """The result of the work; work that has not begun when its task is cancelled never does."""
         future = self.begin(lane, work)

@@ -2,18 +2,22 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pytest
 
 from application.api.problems import PROBLEMS, UNEXPECTED
+from application.downloads import estimates
+from application.downloads.plan import Plan
 from application.formats import FORMATS
 from tests.support import html, tables
 from tests.support.html import Element
-from tests.support.serving import Served, eventually, serving_folder
+from tests.support.serving import SECONDS, Served, eventually, serving_folder
 
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 HOSTILE = '<script>alert(1)</script>"&'
@@ -249,6 +253,27 @@ def test_a_problem_is_a_page_for_people_and_json_for_programs(served: Served) ->
     download = served.get("/absent.csv", headers=HTML)
     assert download.headers["content-type"] == "application/problem+json"
     assert "Traceback" not in page(served, "/broken", 500).text
+
+
+def test_a_page_waits_for_the_size_of_one_format_and_has_the_others_later(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, go_on = estimates.estimated_size, threading.Event()
+
+    def size(plan: Plan, *given: Any) -> int:
+        assert plan.format.extension == "csv" or go_on.wait(SECONDS)
+        return own(plan, *given)
+
+    monkeypatch.setattr(estimates, "estimated_size", size)
+    path = "/sample?entity__gte=1&name__notnull=true"
+    first = page(served, path).one("section", class_="rail")
+    assert "data-pending" in first.attributes
+    assert re.search(r"Download CSV · about \d+ bytes", first.one("a", class_="button").words)
+    assert re.match(r"\d+ of \d+ rows", first.one(id="sentence").words)
+    go_on.set()
+    assert eventually(lambda: "data-pending" not in served.get(path, headers=HTML).text)
+    rows = page(served, path).one("ul", class_="formats").all("li")
+    assert all(re.search(r"\d+(\.\d)? (kB|bytes)$", row.words) for row in rows)
 
 
 def test_a_dataset_that_cannot_be_read_says_so_and_what_to_do(served: Served) -> None:

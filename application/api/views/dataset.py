@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 
 # For rows to look at nobody waits longer.
 PREVIEW_SECONDS = 8.0
-# Nor for how many rows there are, and how large they are; that is found out meanwhile, for who asks again.
+# Nor for how many rows there are, and how large they are in one format; for the other ones not even so long.
+# What is not known by then is found out meanwhile, for who asks again.
 ESTIMATE_SECONDS = 1.5
+SOON_SECONDS = 0.2
 # What is made whole first, and has more bytes, is waited for on a page of its own.
 SLOW_BYTES = 64 << 20
 
@@ -92,10 +94,9 @@ async def _estimate(current: Service, result: Result) -> Estimate:
     asked = DownloadRequest(result.dataset.name, "", result.plain_pairs())
     is_dialect = asked.parameters != result.pairs
     try:
-        async with asyncio.timeout(ESTIMATE_SECONDS):
-            found = await current.estimates.find(asked)
+        found, is_whole = await current.estimates.soon(asked, SOON_SECONDS, ESTIMATE_SECONDS)
     except Exception as error:  # noqa: BLE001 - a page without sizes is better than none
-        if not isinstance(error, DownloadError | TimeoutError):
+        if not isinstance(error, DownloadError):
             logger.exception("Dataset %r could not be estimated", result.dataset.name)
         rows = result.dataset.rows if result.query.has_all_rows(result.dataset) else None
         return Estimate(rows, is_pending=True)
@@ -110,7 +111,13 @@ async def _estimate(current: Service, result: Result) -> Estimate:
         if item.way is Way.EXPORT or (item.format.random_access and is_large):
             slow.add(extension)
     return Estimate(
-        found.rows, found.rows_at_most, found.without_geometry, sizes, problems, slow=frozenset(slow)
+        found.rows,
+        found.rows_at_most,
+        found.without_geometry,
+        sizes,
+        problems,
+        slow=frozenset(slow),
+        is_pending=not is_whole,
     )
 
 

@@ -1,0 +1,32 @@
+"""How far an estimate is, for who cannot wait for all of it."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from application.downloads.estimate import Estimate
+from application.storage.lanes import Lanes
+
+
+@dataclass(eq=False, slots=True)
+class Glimpse:
+    """What is known by now; ``is_some`` is done once a format is known, or nothing more will be."""
+
+    found: Estimate | None = None
+    is_whole: bool = False
+    is_some: "Future[None]" = field(default_factory=Future)
+
+    def follow(self, steps: Iterator[Estimate], lanes: Lanes) -> None:
+        """Go on to the end, or from the first format on until somebody else waits."""
+        try:
+            for count, self.found in enumerate(steps):
+                if not count:
+                    continue
+                if not self.is_some.done():
+                    self.is_some.set_result(None)
+                if lanes.is_crowded:
+                    return
+            self.is_whole = True
+        finally:
+            if not self.is_some.done():
+                self.is_some.set_result(None)

@@ -136,7 +136,10 @@ class Estimates:
                 refused[plan.format.extension] = FormatEstimate(plan.format, Way.REFUSED, excess)
         plans = [plan for plan in plans if plan.format.extension not in refused]
         at_most = cut(query, min(extent.rows, dataset.rows))
-        known = {plan.format.extension: self._told(plan, None, is_exact=False) for plan in plans}
+        known = {
+            plan.format.extension: self._told(plan, self._sizes.get(plan.e_tag), is_exact=False)
+            for plan in plans
+        }
 
         def estimate() -> Estimate:
             return Estimate(

@@ -271,9 +271,15 @@ def test_a_page_waits_for_the_size_of_one_format_and_has_the_others_later(
     assert re.search(r"Download CSV · about \d+ bytes", first.one("a", class_="button").words)
     assert re.match(r"\d+ of \d+ rows", first.one(id="sentence").words)
     go_on.set()
-    assert eventually(lambda: "data-pending" not in served.get(path, headers=HTML).text)
-    rows = page(served, path).one("ul", class_="formats").all("li")
-    assert all(re.search(r"\d+(\.\d)? (kB|bytes)$", row.words) for row in rows)
+
+    def is_known() -> bool:
+        rail = page(served, path).one("section", class_="rail")
+        rows = rail.one("ul", class_="formats").all("li")
+        return "data-pending" not in rail.attributes and all(
+            re.search(r" (kB|bytes)$", row.words) for row in rows
+        )
+
+    assert eventually(is_known)
 
 
 def test_a_dataset_that_cannot_be_read_says_so_and_what_to_do(served: Served) -> None:

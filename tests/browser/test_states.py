@@ -1,6 +1,8 @@
 """Every state of the pages: open to everybody, narrow, small, and of this origin alone."""
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,8 @@ STATES = {
     "hostile names": "/hostile",
     "right to left": "/right-to-left",
     "long cells": "/long",
+    "on a map": "/areas",
+    "in an area": "/areas?bbox=10,40,20,60",
     "progress": "/datasets/sample/download?format=xlsx",
     "ready": "/datasets/sample/download?format=parquet",
 }
@@ -37,6 +41,7 @@ RULES = {
     }
 }
 MOST_BYTES = 60_000
+PICTURES = "PICTURES"  # PICTURES=folder make browser ARGS="-k looked_at"
 
 
 @dataclass
@@ -85,6 +90,26 @@ def test_in_the_dark_there_is_as_much_to_be_seen(state: str, chromium: Browser, 
 
 def test_the_page_that_asks_for_a_key_is_open_to_everybody(chromium: Browser, locked: Served) -> None:
     check(chromium, locked, "/sample?limit=1")
+
+
+@pytest.mark.skipif(PICTURES not in os.environ, reason=f"{PICTURES} names no folder for pictures")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_states_are_there_to_be_looked_at(
+    scheme: Any, width: int, chromium: Browser, served: Served, locked: Served
+) -> None:
+    folder = Path(os.environ[PICTURES])
+    folder.mkdir(exist_ok=True)
+    addresses = {name: served.url + path for name, path in STATES.items()}
+    addresses["key"] = f"{locked.url}/sample?limit=1"
+    with chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
+        page = context.new_page()
+        for name, address in addresses.items():
+            page.goto(address)
+            page.wait_for_load_state("networkidle")
+            if width < 1280 and name == "filtered":
+                page.evaluate("for (const item of document.querySelectorAll('details')) item.open = true")
+            page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
 
 
 def check(chromium: Browser, served: Served, path: str, scheme: Any = "light") -> None:

@@ -137,7 +137,7 @@ def fetch(
     port: int, path: str, output: str = os.devnull, headers: dict[str, str] | None = None
 ) -> tuple[float, float, int]:
     """Seconds to the end, seconds to the body's first byte, bytes; raises on a status or a short body."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=300)
+    connection = HTTPConnection("127.0.0.1", port, timeout=1800)
     buffer = memoryview(bytearray(READ_BYTES))
     size = 0
     began = time.perf_counter()

@@ -24,6 +24,7 @@ from application.engine.probe import Probe
 from application.engine.scan import Engine
 from application.errors import Busy, DatasetInvalid, DownloadError, QueryInvalid
 from application.formats import FORMATS, Format
+from application.geometry.columns import geoarrow_encoding
 from application.models import Dataset, Query
 from application.storage.lanes import Lanes, outcome
 from application.telemetry import logger
@@ -210,8 +211,8 @@ class Estimates:
 
 def _read_as(plan: Plan) -> str:
     """What decides the rows that an encoder is given: equal for formats that are written of the same ones."""
-    has_wkb = any(column.traits.geometry for column in plan.query.columns)
-    return repr((replace(plan.query, dialect=None).identity(), has_wkb and plan.format.wkt, plan.query.shape))
+    is_told = any(column.traits.geometry or geoarrow_encoding(column.field) for column in plan.query.columns)
+    return repr((replace(plan.query, dialect=None).identity(), is_told and plan.format.wkt, plan.query.shape))
 
 
 def _sized(

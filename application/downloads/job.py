@@ -18,6 +18,7 @@ from application.engine.windows import VECTOR_ROWS
 from application.errors import DatasetChanged
 from application.formats import Chunk, Encoder, GroupEncoder
 from application.formats.compression import IDENTITY, Compressor
+from application.formats.geoarrow import GeoarrowTexts
 from application.formats.workplace import MEMORY_BYTES, Workplace
 from application.production.pipeline import stage
 from application.spool import Tape
@@ -138,10 +139,13 @@ class DownloadJob:
             dataset, query = self.engine.settled(
                 plan.dataset, plan.query, self.cancellation, wkt=plan.format.wkt
             )
-            chunks = FileChunks(encoder.start(output_schema(dataset, query)), plan.format.joiner)
+            texts = GeoarrowTexts(output_schema(dataset, query), query, is_text=plan.format.wkt)
+            chunks = FileChunks(encoder.start(texts.schema), plan.format.joiner)
             parts = self.catalogue.matching(dataset, query)
-            rows = self.engine.batches(
-                dataset, query, self.cancellation, parts, plan.tests, cursors=self.cursors
+            rows = texts.of(
+                self.engine.batches(
+                    dataset, query, self.cancellation, parts, plan.tests, cursors=self.cursors
+                )
             )
             with ExitStack() as stages:
                 for data in self._staged(stages, _counted(rows, tape), encoder, chunks, compressor):

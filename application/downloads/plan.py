@@ -226,7 +226,7 @@ def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str, filler: 
     if is_native(dataset, query, chosen):
         said.pop("text", None)
     else:
-        makers += (release(engine.DISTRIBUTION), *chosen.version, *map(release, makers_of(query.shape)))
+        makers += (release(engine.DISTRIBUTION), *chosen.version, *map(release, makers_of(query, chosen)))
         if words := words_of(dataset, query, chosen).words:
             makers += (f"words {sorted(words.items())!r}",)
     if coding != IDENTITY:

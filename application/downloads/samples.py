@@ -15,6 +15,7 @@ from application.engine.conform import output_schema
 from application.engine.probe import Probe, has_windows
 from application.engine.scan import Engine
 from application.errors import DownloadError, ProductionCancelled
+from application.formats.geoarrow import GeoarrowTexts
 
 SAMPLE_SECONDS = 1.5
 # So many rows are all encoded; of more a sample is, up to so many rows or bytes.
@@ -51,34 +52,35 @@ class Samples:
             # Which rows come first is much work, and nothing to the bytes of all.
             loose = plan.query if plan.query.limit is not None else replace(plan.query, order=())
             dataset, query = self._engine.settled(plan.dataset, loose, cancellation, wkt=plan.format.wkt)
-            schema = output_schema(dataset, query)
+            texts = GeoarrowTexts(output_schema(dataset, query), query, is_text=plan.format.wkt)
             is_few = rows is not None and rows <= ALL_ROWS
             if is_few or query.areas or not has_windows(dataset, query):
-                return self._first(replace(plan, dataset=dataset, query=query), cancellation, schema)
+                return self._first(replace(plan, dataset=dataset, query=query), cancellation, texts)
             by_path = {part.meta.path: part for part in dataset.parts}
             found: list[pa.RecordBatch] = []
             seen = 0
             with suppress(ProductionCancelled):
                 for group in _spread(extent.groups):
                     part = by_path[group.part.meta.path]
-                    found += self._probe.rows(dataset, query, cancellation, part, (group.start, group.end))
+                    there = self._probe.rows(dataset, query, cancellation, part, (group.start, group.end))
+                    found += map(texts.batch, there)
                     seen += group.end - group.start
                     if _is_enough(found):
                         break
-            return Sample(schema, tuple(found), seen)
+            return Sample(texts.schema, tuple(found), seen)
         return None
 
-    def _first(self, plan: Plan, cancellation: Cancellation, schema: pa.Schema) -> Sample:
+    def _first(self, plan: Plan, cancellation: Cancellation, texts: GeoarrowTexts) -> Sample:
         dataset, query = plan.dataset, plan.query
         few = replace(query, limit=min(ALL_ROWS, ALL_ROWS if query.limit is None else query.limit))
         parts = self._catalogue.matching(dataset, query)
         found: list[pa.RecordBatch] = []
         with closing(self._engine.batches(dataset, few, cancellation, parts, plan.tests)) as batches:
             for batch in batches:
-                found.append(batch)
+                found.append(texts.batch(batch))
                 if _is_enough(found):
                     break
-        return Sample(schema, tuple(found), 0)
+        return Sample(texts.schema, tuple(found), 0)
 
 
 def _is_enough(batches: Sequence[pa.RecordBatch]) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from application.errors import ColumnUnsupported
 from application.formats import Format
 from application.geometry import WGS84
+from application.geometry.columns import geoarrow_encoding
 from application.models import Dataset, Query, Shape
 
 # Whose values are a feature's id where no words name another; that of planning data.
@@ -56,10 +57,12 @@ def with_geometry(dataset: Dataset, query: Query, chosen: Format) -> Query:
     return replace(query, columns=columns, shape=shape)
 
 
-def makers_of(shape: Shape | None) -> tuple[str, ...]:
-    """The distributions that decide the bytes of a geometry column beside the format's writers."""
+def makers_of(query: Query, chosen: Format) -> tuple[str, ...]:
+    """The distributions that decide the bytes of geometry columns beside the format's writers."""
+    shape = query.shape
     if shape is None:
-        return ()
+        is_told = chosen.wkt and any(geoarrow_encoding(column.field) for column in query.columns)
+        return ("shapely",) if is_told else ()
     is_moved = shape.crs not in ("", shape.geometry.crs)
     # The words of a reference system are of PROJ's version, too.
     is_described = shape.form == "feature" and (shape.crs or shape.geometry.crs) != WGS84

@@ -44,9 +44,11 @@ def find(
     return next(iter(found.values())) if len(found) == 1 else None
 
 
-def is_geoarrow(field: pa.Field) -> bool:
-    """True for coordinates in Arrow's own types, for which text has to be made."""
-    return _extension(field)[0].removeprefix(GEOARROW) in NATIVE
+def geoarrow_encoding(field: pa.Field) -> str:
+    """How coordinates in Arrow's own types are encoded, for which text has to be made; empty for all else."""
+    name, _ = _extension(field)
+    encoding = name.removeprefix(GEOARROW)
+    return encoding if name != encoding and encoding in NATIVE and types.is_nested(field.type) else ""
 
 
 def _geometry(

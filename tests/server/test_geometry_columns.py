@@ -1,6 +1,7 @@
 """Geometry is WKT in the text formats, and stays what it is in Parquet."""
 
 import base64
+import csv
 import io
 import json
 import re
@@ -12,6 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyogrio
 import pytest
 
 from application.formats.wkb import WkbType
@@ -139,3 +141,52 @@ def test_geometry_without_wkt_is_refused_by_name(server: Served) -> None:
     assert server.get("/curves.csv?exclude_field=g").text == '"k"\n"1"\n"2"\n'
     kept = pq.read_table(io.BytesIO(server.get("/curves.parquet?field=g").content))
     assert kept["g"].to_pylist() == [POINT, CURVE]
+
+
+def geoarrow(name: str, values: list[Any]) -> tuple[pa.Field, pa.Array]:
+    array = pa.array(values)
+    return pa.field(name, array.type, metadata={"ARROW:extension:name": f"geoarrow.{name}"}), array
+
+
+@pytest.mark.parametrize("extension", ["csv", "json", "geojson", "fgb", "gpkg"])
+def test_further_columns_of_geoarrow_are_text(extension: str, tmp_path: Path) -> None:
+    places = [{"x": 3.0, "y": 4.0}, {"x": 5.0, "y": 4.5}]
+    ring = [*places, {"x": 6.0, "y": 0.1}, places[0]]
+    # A ring that is not closed is no geometry, and stays the coordinates that it is.
+    columns = [
+        geoarrow("point", [places[0], None]),
+        geoarrow("linestring", [places, []]),
+        geoarrow("polygon", [[ring], [ring[:3]]]),
+    ]
+    fields = [pa.field("geometry", pa.string()), *(field for field, _ in columns)]
+    arrays = [pa.array(["POINT (1 2)", "POINT (2 3)"]), *(array for _, array in columns)]
+    pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), tmp_path / "several.parquet")
+    with serving_folder(tmp_path) as served:
+        body = served.get(f"/several.{extension}?sort=geometry").content
+        told = served.get(f"/datasets/several/estimate?format={extension}&sort=geometry").json()["formats"][0]
+    # The estimate writes the same.
+    assert told["bytes"] == len(body)
+    rows = rows_of(body, extension, tmp_path)
+    assert [row["point"] for row in rows] == ["POINT (3 4)", None]
+    assert [row["linestring"] for row in rows] == ["LINESTRING (3 4, 5 4.5)", "LINESTRING EMPTY"]
+    assert rows[0]["polygon"] == "POLYGON ((3 4, 5 4.5, 6 0.1, 3 4))"
+    assert "4.5" in rows[1]["polygon"]
+    assert not rows[1]["polygon"].startswith("POLYGON")
+
+
+def rows_of(body: bytes, extension: str, folder: Path) -> list[dict[str, Any]]:
+    if extension == "csv":
+        # Of NULLs and of nothing it has empty cells.
+        return [
+            {name: value or None for name, value in row.items()}
+            for row in csv.DictReader(io.StringIO(body.decode()))
+        ]
+    if extension == "json":
+        rows: list[dict[str, Any]] = json.loads(body)
+        return rows
+    if extension == "geojson":
+        return [feature["properties"] for feature in json.loads(body)["features"]]
+    file = folder / f"several.{extension}"
+    file.write_bytes(body)
+    found: list[dict[str, Any]] = pyogrio.raw.read_arrow(file, read_geometry=False)[1].to_pylist()
+    return found

@@ -1,29 +1,37 @@
-"""Which column of a dataset is its geometry, and in which reference system."""
+"""Which column of a dataset is its geometry: its reference system, its kinds, and where it is."""
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from application.datasets.profile import Profile
 from application.engine.metadata import GEO
 from application.formats.wkb import WkbType
+from application.geometry.drawn import Bounds
 from application.models import Column, Dataset
 
 # What GeoParquet and Parquet mean where they name none.
 LONGITUDE_LATITUDE = "OGC:CRS84"
 BOX_SIZES = (4, 6)
+TYPE = re.compile(r"((Multi)?(Point|LineString|Polygon)|GeometryCollection)( Z)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """A geometry column; ``crs`` is empty and ``bbox`` None where they are not known.
+    """A geometry column; ``crs`` and ``types`` are empty and ``bbox`` None where they are not known.
 
-    ``bbox`` is in the column's own reference system: all minima, then all maxima.
+    ``bbox`` is in the column's own reference system: all minima, then all maxima. ``extent`` is the same
+    as least and greatest longitude and latitude, None also where it was not looked for. ``types`` are as
+    GeoParquet names them.
     """
 
     column: str
     crs: str = ""
     bbox: tuple[float, ...] | None = None
+    types: tuple[str, ...] = ()
+    extent: Bounds | None = None
 
 
 def geometry_of(dataset: Dataset) -> Geometry | None:
@@ -34,7 +42,31 @@ def geometry_of(dataset: Dataset) -> Geometry | None:
     said = _member(_geo(dataset).get("columns"), name)
     column = next(column for column in dataset.columns if column.name == name)
     crs = _crs(said, column) or (dataset.words.crs if dataset.words.geometry in ("", name) else "")
-    return Geometry(name, crs, _box(said.get("bbox")))
+    if len(dataset.objects) > 1:
+        # It is one part's alone.
+        said = {}
+    return Geometry(name, crs, _box(said.get("bbox")), _types(said.get("geometry_types")))
+
+
+def surveyed(geometry: Geometry, dataset: Dataset, profile: Profile | None) -> Geometry:
+    """What is said of a geometry, with what was found in all rows, and its extent in degrees."""
+    found = profile.columns.get(geometry.column) if profile and not profile.is_sample else None
+    if found and found.geometry:
+        geometry = replace(
+            geometry,
+            bbox=geometry.bbox or found.geometry.bbox,
+            types=geometry.types or found.geometry.types,
+        )
+    if geometry.bbox is None or dataset.geometry is None:
+        return geometry
+    return replace(geometry, extent=_extent(geometry.bbox, dataset.geometry.crs))
+
+
+def _extent(box: tuple[float, ...], crs: str) -> Bounds | None:
+    # What knows reference systems takes a while to load.
+    from application.geometry.sketch import bounds_in_degrees
+
+    return bounds_in_degrees(box, crs)
 
 
 def _geo(dataset: Dataset) -> Mapping[str, Any]:
@@ -70,6 +102,12 @@ def _name(crs: object) -> str:
         return f"{known['authority']}:{known['code']}"
     name = crs.get("name")
     return name if isinstance(name, str) else ""
+
+
+def _types(found: object) -> tuple[str, ...]:
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        return ()
+    return tuple(item for item in found if TYPE.fullmatch(item))
 
 
 def _box(found: object) -> tuple[float, ...] | None:

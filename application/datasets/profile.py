@@ -6,8 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from application.geometry.drawn import Bounds
+
 BARS = 20
 MOST_TOP = 10
+# Of kinds, with heights and without.
+MOST_TYPES = 14
 Value = str | int | float | bool
 Count = Annotated[int, Field(ge=0)]
 
@@ -31,10 +35,22 @@ class Histogram(_Read):
     counts: tuple[Count, ...] = Field(strict=False, max_length=BARS)
 
 
+class GeometryProfile(_Read):
+    """The geometries of a column: their kinds as GeoParquet names them, and the bounds of all, None for none.
+
+    ``unreadable`` values are neither NULL nor a geometry.
+    """
+
+    types: tuple[str, ...] = Field(default=(), strict=False, max_length=MOST_TYPES)
+    bbox: Bounds | None = Field(default=None, strict=False)
+    unreadable: Count = 0
+
+
 class ColumnProfile(_Read):
     """A column of the rows that were looked at; ``distinct`` is about right. What is not known is None.
 
     ``blanks`` are empty texts. ``top`` are the most frequent values, most frequent first.
+    ``geometry`` is of the dataset's geometry column, where each value was looked at.
     """
 
     nulls: Count | None = None
@@ -42,6 +58,7 @@ class ColumnProfile(_Read):
     distinct: Count | None = None
     top: tuple[Frequent, ...] = Field(default=(), strict=False, max_length=MOST_TOP)
     histogram: Histogram | None = None
+    geometry: GeometryProfile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,8 +113,10 @@ class Profiles:
     def _profile(self, description: Description) -> Profile:
         dataset = description.dataset
         figures = {column.name: column.figures for column in description.columns}
+        places = {dataset.geometry.column: dataset.geometry} if dataset.geometry else {}
         surveys = {
-            column.name: ColumnSurvey(column, figures.get(column.name, UNKNOWN)) for column in dataset.columns
+            column.name: ColumnSurvey(column, figures.get(column.name, UNKNOWN), places.get(column.name))
+            for column in dataset.columns
         }
         rows, left = 0, NEAR_BYTES if self._storage.is_near else FAR_BYTES
         for part, group in _spread(dataset):

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from application.datasets.figures import Figures
+from application.datasets.places import PlaceSurvey
 from application.datasets.profile import BARS, MOST_TOP, ColumnProfile, Frequent, Histogram
 from application.formats.columns import normalise
 from application.formats.scalars import NoText
-from application.models import Column
+from application.models import Column, Geometry
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,7 +36,7 @@ CONSTANT_ROWS = 16_384
 class ColumnSurvey:
     """Takes in a column's values batch by batch, as the dataset has them."""
 
-    def __init__(self, column: Column, figures: Figures) -> None:
+    def __init__(self, column: Column, figures: Figures, geometry: Geometry | None = None) -> None:
         self._kind = _plain(column.field.type)
         self._figures = figures
         self._rows = 0
@@ -46,6 +47,7 @@ class ColumnSurvey:
         self._has_dropped = False
         self._is_rare = False
         self._bars = _Bars.of(self._kind, figures)
+        self._places = PlaceSurvey(geometry) if geometry else None
         # Nested values and those of others' types are not compared.
         self._is_counted = not types.is_nested(self._kind) and not isinstance(
             self._kind, pa.BaseExtensionType
@@ -55,6 +57,8 @@ class ColumnSurvey:
         """Take in some rows; raises Arrow's errors for what is not of the dataset's type."""
         self._rows += len(array)
         self._nulls += array.null_count
+        if self._places:
+            self._places.add(array)
         if not self._is_counted or array.null_count == len(array):
             return
         import polars as pl
@@ -82,10 +86,12 @@ class ColumnSurvey:
         """What was found."""
         if not self._rows:
             return ColumnProfile()
+        places = self._places.profile() if self._places else None
         if not self._is_counted:
-            return ColumnProfile(nulls=self._nulls)
+            return ColumnProfile(nulls=self._nulls, geometry=places)
         return ColumnProfile(
             nulls=self._nulls,
+            geometry=places,
             blanks=self._blanks if _is_text(self._kind) else None,
             distinct=self._distinct(),
             top=self._top(),

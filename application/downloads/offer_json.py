@@ -128,7 +128,8 @@ def _profile_json(profile: Profile | None) -> dict[str, Any] | None:
 def _geometry_json(geometry: Geometry | None) -> dict[str, Any] | None:
     if geometry is None:
         return None
-    return {"column": geometry.column, **_known({"crs": geometry.crs, "bbox": geometry.bbox})}
+    known = {name: getattr(geometry, name) for name in ("types", "crs", "bbox", "extent")}
+    return {"column": geometry.column, **_known(known)}
 
 
 def _format_json(dataset: Dataset, item: OfferedFormat) -> dict[str, Any]:

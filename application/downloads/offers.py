@@ -7,6 +7,7 @@ from functools import partial
 
 from application.datasets.catalogue import Catalogue
 from application.datasets.description import Description
+from application.datasets.geometry import surveyed
 from application.datasets.profiles import Profiles
 from application.downloads.downloads import Downloads, read_lane
 from application.downloads.estimate import Estimate, FormatEstimate
@@ -92,7 +93,8 @@ class Offers:
     def _described(self, dataset: Dataset) -> tuple[Description, dict[str, Names]]:
         description = self._catalogue.describe(dataset)
         profile = self._profiles.find(description, self._catalogue.sidecar(dataset.name))
-        return replace(description, profile=profile), self._labels.of(dataset)
+        geometry = description.geometry and surveyed(description.geometry, dataset, profile)
+        return replace(description, profile=profile, geometry=geometry), self._labels.of(dataset)
 
     def _offer(self, description: Description, labels: dict[str, Names], estimate: Estimate | None) -> Offer:
         rows = [row for row in FORMATS.values() if description.geometry or not row.geometry]

@@ -12,7 +12,7 @@ from application.downloads.conditions import Validators, make_e_tag
 from application.downloads.refusals import check_columns, check_rows
 from application.downloads.shapes import crs_accuracy, crs_words, makers_of, shape_of, with_geometry
 from application.errors import DatasetInvalid, FormatUnknown
-from application.formats import FORMATS, PREVIEW, Format
+from application.formats import FORMATS, Format
 from application.formats.base import release
 from application.formats.compression import CODINGS, IDENTITY
 from application.models import Dataset, Query
@@ -30,19 +30,19 @@ SMALL_SECONDS = 10.0
 class Request:
     """What a client asks for, as text: a dataset's name, an extension, query parameters, and a coding.
 
-    ``preview`` asks for what a page shows of it, which has no extension.
+    ``preview`` is a format of what a page shows of it, which has no extension.
     """
 
     name: str
     extension: str
     parameters: tuple[tuple[str, str], ...] = ()
     coding: str = IDENTITY
-    preview: bool = False
+    preview: Format | None = None
 
     @property
     def format(self) -> Format:
         """The format asked for; raises FormatUnknown."""
-        return PREVIEW if self.preview else find_format(self.extension)
+        return self.preview or find_format(self.extension)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from application.downloads.plan import Request
-from application.errors import ColumnUnsupported
+from application.errors import ColumnUnsupported, DatasetInvalid, QueryInvalid, ResultTooLarge
+from application.formats import MAPPED_PREVIEW, PREVIEW, Format
+from application.geometry.drawn import Sketch
 from application.query.spelling import spelled
 
 if TYPE_CHECKING:
@@ -22,10 +26,15 @@ READ_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class FirstRows:
-    """Rows as the preview's encoder writes them, of these columns."""
+    """Rows as the preview's encoder writes them, of these columns.
+
+    ``sketch`` is where they are, None where nobody knows; ``areas`` are those that were asked for.
+    """
 
     columns: tuple[Column, ...] = ()
     rows: tuple[Any, ...] = ()
+    sketch: Sketch | None = None
+    areas: tuple[Sketch, ...] = ()
 
 
 async def first_rows(
@@ -43,19 +52,35 @@ async def first_rows(
 
     Raises what the production raises.
     """
-    import orjson
-
     limit = most_rows if query.limit is None else min(query.limit, most_rows)
     asked = replace(query, limit=limit, dialect=None)
+    first = replace(asked, columns=query.columns[:most_columns])
+    if dataset.geometry:
+        # What is wrong with the geometry alone keeps no other column from being shown.
+        with suppress(ColumnUnsupported, DatasetInvalid, QueryInvalid, ResultTooLarge):
+            planned = await _planned(downloads, dataset, first, sent, MAPPED_PREVIEW)
+            # Its geometry may be read for the map alone.
+            return await _mapped(answers, *planned, terms, len(first.columns))
     try:
-        request, plan = await _planned(
-            downloads, dataset, replace(asked, columns=query.columns[:most_columns]), sent
-        )
+        planned = await _planned(downloads, dataset, first, sent)
     except ColumnUnsupported:
         columns = await _showable(downloads, dataset, asked, sent, most_columns)
         if not columns:
             raise
-        request, plan = await _planned(downloads, dataset, replace(asked, columns=columns), sent)
+        planned = await _planned(downloads, dataset, replace(asked, columns=columns), sent)
+    plan, lines = await _lines(answers, *planned, terms)
+    return FirstRows(plan.query.columns, tuple(lines))
+
+
+async def _mapped(answers: Answers, request: Request, asked: Plan, terms: Terms, count: int) -> FirstRows:
+    plan, (*rows, sketch) = await _lines(answers, request, asked, terms)
+    areas = await asyncio.to_thread(_areas, plan)
+    return FirstRows(plan.query.columns[:count], tuple(row[:count] for row in rows), Sketch.of(sketch), areas)
+
+
+async def _lines(answers: Answers, request: Request, plan: Plan, terms: Terms) -> tuple[Plan, list[Any]]:
+    import orjson
+
     answer = await answers.start(request, plan, terms)
     content = answer.content
     assert content is not None  # noqa: S101 - nothing was asked that leaves it out
@@ -63,14 +88,23 @@ async def first_rows(
     with content:
         while data := await content.read(READ_BYTES):
             pieces.append(bytes(data))
-    rows = tuple(orjson.loads(line) for line in b"".join(pieces).splitlines())
-    return FirstRows(answer.plan.query.columns, rows)
+    return answer.plan, [orjson.loads(line) for line in b"".join(pieces).splitlines()]
+
+
+def _areas(plan: Plan) -> tuple[Sketch, ...]:
+    from application.geometry.sketch import sketch_of
+
+    return tuple(sketch_of(test.outline, test.geometry.crs) for test in plan.tests)
 
 
 async def _planned(
-    downloads: Downloads, dataset: Dataset, query: Query, sent: Sequence[tuple[str, str]]
+    downloads: Downloads,
+    dataset: Dataset,
+    query: Query,
+    sent: Sequence[tuple[str, str]],
+    chosen: Format = PREVIEW,
 ) -> tuple[Request, Plan]:
-    request = Request(dataset.name, "", spelled(query, dataset.columns, None, sent), preview=True)
+    request = Request(dataset.name, "", spelled(query, dataset.columns, None, sent), preview=chosen)
     return request, await downloads.planned(request)
 
 

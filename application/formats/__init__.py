@@ -1,10 +1,12 @@
 """The formats a dataset can be downloaded in, by extension."""
 
+from dataclasses import replace
+
 from application.formats.base import Chunk, Encoder, Format, GroupEncoder
 from application.geometry import WGS84
 from application.models import Dialect, Geometry, Shape
 
-__all__ = ["FORMATS", "PREVIEW", "Chunk", "Encoder", "Format", "GroupEncoder"]
+__all__ = ["FORMATS", "MAPPED_PREVIEW", "PREVIEW", "Chunk", "Encoder", "Format", "GroupEncoder"]
 
 _TEXT_CHECK = "application.formats.columns:check"
 _TEXT_WRITERS = ("pyarrow", "polars", "orjson")
@@ -211,6 +213,14 @@ PREVIEW = Format(
     revision=1,
     growth=50,
     wkt=True,
+)
+# The same with where the rows are, for what has geometry.
+MAPPED_PREVIEW = replace(
+    PREVIEW,
+    extension="mapped preview",
+    encoder="application.formats.mapped:MappedPreviewEncoder",
+    writers=_FEATURE_WRITERS,
+    geometry=True,
 )
 
 

@@ -35,11 +35,15 @@ MOST_METRES = 1_000_000.0
 
 @dataclass(frozen=True, slots=True)
 class AreaTest:
-    """Tells which values of a geometry column are in an area; ``bounds`` are in the column's system."""
+    """Tells which values of a geometry column are in an area; ``bounds`` are in the column's system.
+
+    So is ``outline``, the area itself, to be shown.
+    """
 
     geometry: Geometry
     bounds: Bounds
     decide: Callable[[Geometries], Truths]
+    outline: Any = None
 
     def keeps(self, column: pa.Array) -> pa.Array:
         """True for each value in the area; False for what is no geometry."""
@@ -62,7 +66,7 @@ def area_test(area: Area, geometry: Geometry, place: Place | None = None) -> Are
         return _near(area, geometry)
     found = place or place_of(area, geometry.crs)
     decide = found.contains if area.relation == "within" else found.meets
-    return AreaTest(geometry, found.bounds, decide)
+    return AreaTest(geometry, found.bounds, decide, found.geometry)
 
 
 def place_of(area: Area, crs: str) -> Place:
@@ -172,7 +176,9 @@ def _near(area: Area, geometry: Geometry) -> AreaTest:
             ) from None
         return np.asarray(shapely.dwithin(shapely.transform(found, flat), origin, metres))
 
-    return AreaTest(geometry, (west, south, east, north), decide)
+    return AreaTest(
+        geometry, (west, south, east, north), decide, _circle(longitude, latitude, metres, geometry)
+    )
 
 
 def _box_round(longitude: float, latitude: float, metres: float) -> Bounds:
@@ -187,6 +193,19 @@ def _box_round(longitude: float, latitude: float, metres: float) -> Bounds:
         # Beyond the antimeridian it begins anew.
         west, east = EVERYWHERE[0], EVERYWHERE[2]
     return float(west), south, float(east), north
+
+
+def _circle(longitude: float, latitude: float, metres: float, geometry: Geometry) -> Any:
+    """The edge of what is near, about right; None beyond the column's reference system."""
+    from pyproj import Geod
+
+    count = 73
+    x, y, _ = Geod(ellps="WGS84").fwd(
+        [longitude] * count, [latitude] * count, np.linspace(0.0, 360.0, count), [metres] * count
+    )
+    x, y = change_anywhere(WGS84, geometry.crs).points(np.array(x), np.array(y))
+    positions = np.column_stack([x, y])
+    return shapely.Polygon(positions) if np.isfinite(positions).all() else None
 
 
 def _azimuthal(longitude: float, latitude: float) -> Callable[[Any], Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from application.datasets.description import Description
 from application.formats import FORMATS
 from application.models import Dataset
 from application.pages import figures
@@ -10,6 +11,8 @@ from application.pages.chips import Chip
 from application.pages.columns import ColumnRow
 from application.pages.downloads import Download, Estimate
 from application.pages.form import Form
+from application.pages.geography import extent_words, kinds_words, system_words
+from application.pages.map import Map
 from application.pages.preview import Preview
 from application.pages.result import Result
 from application.pages.snippets import Snippet
@@ -41,6 +44,8 @@ class DatasetPage:
     downloads: tuple[Download, ...]
     form: Form
     preview: Preview
+    geometry: str
+    map: Map | None
     columns: tuple[ColumnRow, ...]
     more_columns: int
     has_profile: bool
@@ -79,3 +84,14 @@ def _rows(dataset: Dataset, estimate: Estimate) -> str:
     if rows == total:
         return f"All {figures.count(total, 'row')}" if total != 1 else "The one row"
     return f"{rows:,} of {figures.count(total, 'row')}"
+
+
+def geometry_sentence(description: Description) -> str:
+    """What the geometry is, in which reference system, and where; empty where there is none."""
+    geometry, stored = description.geometry, description.dataset.geometry
+    if geometry is None or stored is None:
+        return ""
+    told = [kinds_words(geometry.types), system_words(stored.crs)]
+    if geometry.extent:
+        told.append(extent_words(geometry.extent))
+    return f"{', '.join(filter(None, told))}, in column “{geometry.column}”."

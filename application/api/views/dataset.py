@@ -23,8 +23,9 @@ from application.pages import figures
 from application.pages.chips import chips_of
 from application.pages.choices import Choices
 from application.pages.columns import MOST_COLUMNS, column_rows, is_known
-from application.pages.dataset import DatasetPage, check_of, sentence
+from application.pages.dataset import DatasetPage, check_of, geometry_sentence, sentence
 from application.pages.downloads import Estimate, download_rows
+from application.pages.map import Map, make_map
 from application.pages.preview import MOST_COLUMNS as PREVIEW_COLUMNS
 from application.pages.preview import ROWS, Preview, make_preview
 from application.pages.result import Result
@@ -151,6 +152,8 @@ def _page(
         download_rows(result, estimate, has_geometry=description.geometry is not None),
         form_of(dataset, choices, told, addresses.beside(dataset.name, "choose")),
         preview,
+        geometry_sentence(description),
+        _map(first, description),
         columns,
         max(0, len(dataset.columns) - MOST_COLUMNS),
         is_known(columns),
@@ -160,6 +163,11 @@ def _page(
         addresses.root + DESCRIPTION.format(dataset=dataset.name),
         schema_org(dataset, addresses, possible) if result.is_whole else "",
     )
+
+
+def _map(first: FirstRows, description: Description) -> Map | None:
+    extent = description.geometry.extent if description.geometry else None
+    return make_map(first.sketch, first.areas, extent, len(first.rows))
 
 
 def _preview(result: Result, told: Told, first: FirstRows, left: int) -> Preview:

@@ -1,0 +1,277 @@
+"""Geometries in few positions, as a small picture needs them: longitude and latitude, simplified, bounded.
+
+No call holds Python's lock for long, whatever a value is: what is too large for that is thinned as text
+first, or left out and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+
+from application.geometry import WGS84
+from application.geometry.drawn import Bounds, Drawn, Kind, Sketch
+from application.geometry.reading import read
+from application.geometry.systems import Change, change_anywhere
+from application.geometry.thinning import thinned
+from application.models import Geometry
+
+Numbers = npt.NDArray[np.float64]
+
+# A picture is so many cells wide; what is within one cannot be told apart.
+CELLS, FINE_CELLS = 900, 4000
+# Of all rows together; some ten bytes each in a picture.
+MOST_POSITIONS = 3000
+# Of one path, before it is known how large all are together.
+MOST_FINE = 6000
+# A box, closed.
+SHORT = 5
+MOST_PATHS = 1000
+COARSER, MOST_TRIES = 1.7, 12
+# Text is parsed slowly: 16 ms for a megabyte. Bytes, 2 ms.
+MOST_TEXT, MOST_BYTES = 256 << 10, 9 << 20
+# Taking a geometry apart holds the lock for 2 ms for so many parts.
+MOST_PARTS = 1000
+KINDS: dict[int, Kind] = {0: "point", 4: "point", 1: "line", 5: "line", 3: "area", 6: "area"}
+COLLECTION = 7
+
+
+@dataclass(slots=True)
+class _Path:
+    row: int
+    part: int
+    kind: Kind
+    positions: Numbers
+
+
+class Sketcher:
+    """Takes in the values of a geometry column, and draws them together."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self._geometry = geometry
+        self._by = way_to_degrees(geometry.crs)
+        self._paths: list[_Path] = []
+        self._rows = self._blank = self._left = 0
+
+    def add(self, column: pa.Array) -> None:
+        """Take in the next rows."""
+        if isinstance(column.type, pa.BaseExtensionType):
+            column = column.storage
+        for place in range(len(column)):
+            # One at a time, for each may be large.
+            self._add(column.slice(place, 1))
+
+    def _add(self, value: pa.Array) -> None:
+        row = self._rows
+        self._rows += 1
+        value, is_large = _bounded(value, self._geometry.encoding)
+        if is_large or self._by is None:
+            self._left += 1
+            return
+        (found,) = read(value, self._geometry.encoding)
+        if found is None or shapely.is_empty(found):
+            self._blank += 1
+            return
+        paths = _paths(found, row, self._by)
+        self._left += not paths
+        self._paths += paths
+
+    def finish(self) -> Sketch:
+        """All of them, in so few positions as are told apart."""
+        return _together(self._paths, self._blank, self._left)
+
+
+def sketch_of(geometry: Any, crs: str) -> Sketch:
+    """One geometry, drawn as large as there is room."""
+    by = way_to_degrees(crs)
+    paths = _paths(geometry, 0, by) if by and geometry is not None else []
+    return _together(paths, 0, int(not paths))
+
+
+def way_to_degrees(crs: str) -> Change | None:
+    """How to get to longitude and latitude; None where nobody knows."""
+    try:
+        return change_anywhere(crs, WGS84) if crs else None
+    except ValueError:
+        return None
+
+
+def _bounded(value: pa.Array, encoding: str) -> tuple[pa.Array, bool]:
+    """The value with fewer positions where its text is long, and whether it is too large all the same."""
+    if isinstance(value.type, pa.DictionaryType):
+        value = value.dictionary.take(value.indices)
+    if encoding not in ("wkt", "wkb"):
+        # Coordinates in Arrow's own types, which are read one by one.
+        return value, value.nbytes > MOST_TEXT
+    size = pc.binary_length(value)[0].as_py() or 0
+    if encoding == "wkb" or size <= MOST_TEXT:
+        return value, size > MOST_BYTES
+    text = thinned(value, MOST_TEXT)
+    return pa.array([text], pa.large_string()), text is None
+
+
+def _paths(geometry: Any, row: int, by: Change) -> list[_Path]:
+    """The parts of a geometry in degrees; none where it has too many, or is not on earth."""
+    found = []
+    for part, (kind, positions) in enumerate(_lines(geometry)):
+        reduced = _fine(positions)
+        x, y = by.points(reduced[:, 0], reduced[:, 1])
+        moved = np.column_stack([x, y])
+        if not _is_on_earth(moved):
+            return []
+        found.append(_Path(row, part if kind != "area" else 0, kind, moved))
+    return found
+
+
+def _lines(geometry: Any) -> Iterable[tuple[Kind, Numbers]]:
+    """Each point, line and ring of a geometry; none where there are too many."""
+    geometries = np.array([geometry], dtype=object)
+    kind_id = int(shapely.get_type_id(geometry))
+    if KINDS.get(kind_id) == "point":
+        positions = shapely.get_coordinates(geometries)
+        step = -(-len(positions) // MOST_POSITIONS)
+        return [("point", positions[place : place + 1]) for place in range(0, len(positions), step)]
+    if shapely.get_num_geometries(geometry) > MOST_PARTS:
+        return []
+    parts = shapely.get_parts(geometries)
+    if kind_id == COLLECTION:
+        inner = [list(_lines(part)) for part in parts]
+        return [line for lines in inner for line in lines] if all(inner) else []
+    kind = KINDS[kind_id]
+    if kind == "area":
+        if shapely.get_num_interior_rings(parts).sum() > MOST_PARTS:
+            parts = shapely.polygons(shapely.get_exterior_ring(parts))
+        parts = shapely.get_rings(parts)
+    positions, owners = shapely.get_coordinates(parts, return_index=True)
+    cuts = np.flatnonzero(np.diff(owners)) + 1
+    return [(kind, piece) for piece in np.split(positions, cuts) if len(piece)]
+
+
+def _fine(positions: Numbers) -> Numbers:
+    """The positions in as fine a grid as leaves few of them."""
+    cells = FINE_CELLS
+    found = _on_grid(positions, cells)
+    while len(found) > MOST_FINE and cells > CELLS // 4:
+        cells //= 2
+        found = _on_grid(positions, cells)
+    return found if len(found) <= MOST_FINE else found[:: -(-len(found) // MOST_FINE)]
+
+
+def _on_grid(positions: Numbers, cells: int, cell: float = 0.0) -> Numbers:
+    """The positions without those in the same cell as the one before; the first and the last are kept."""
+    if len(positions) < 3:
+        return positions
+    # Column by column, which is far quicker than along the rows.
+    x, y = np.ascontiguousarray(positions[:, 0]), np.ascontiguousarray(positions[:, 1])
+    west, south = x.min(), y.min()
+    with np.errstate(all="ignore"):
+        cell = cell or float(max(x.max() - west, y.max() - south)) / cells
+        if not np.isfinite(cell) or cell <= 0:
+            return positions[[0, -1]]
+        x, y = np.floor((x - west) / cell), np.floor((y - south) / cell)
+    kept = np.ones(len(positions), dtype=bool)
+    kept[1:-1] = (x[1:-1] != x[:-2]) | (y[1:-1] != y[:-2])
+    return positions[kept]
+
+
+def _is_on_earth(positions: Numbers) -> bool:
+    with np.errstate(invalid="ignore"):
+        return bool((np.abs(positions) <= (180.0, 90.0)).all())
+
+
+def _together(paths: Sequence[_Path], blank: int, left: int) -> Sketch:
+    if not paths:
+        return Sketch(blank=blank, left=left)
+    _join_at_antimeridian(paths)
+    least = np.min([path.positions.min(axis=0) for path in paths], axis=0)
+    most = np.max([path.positions.max(axis=0) for path in paths], axis=0)
+    cell = float((most - least).max()) / CELLS
+    found = _reduced(paths, cell)
+    parts: dict[tuple[int, int, Kind], list[tuple[tuple[float, float], ...]]] = {}
+    for path in found:
+        positions = tuple((float(x), float(y)) for x, y in path.positions)
+        parts.setdefault((path.row, path.part, path.kind), []).append(positions)
+    drawn = tuple(Drawn(row, kind, tuple(lines)) for (row, _, kind), lines in parts.items())
+    west, south, east, north = (float(number) for number in (*least, *most))
+    return Sketch(drawn, (west, south, east, north), blank, left)
+
+
+def _join_at_antimeridian(paths: Sequence[_Path]) -> None:
+    """Have longitudes go on beyond 180 where all is less wide so."""
+    middles = np.array([path.positions[:, 0].mean() for path in paths])
+    west = np.array([path.positions[:, 0].min() for path in paths])
+    east = np.array([path.positions[:, 0].max() for path in paths])
+    turned = middles < 0
+    further = np.where(turned, 360.0, 0.0)
+    if (east + further).max() - (west + further).min() < east.max() - west.min():
+        for path, is_turned in zip(paths, turned, strict=True):
+            if is_turned:
+                path.positions = path.positions + np.array([360.0, 0.0])
+
+
+def _reduced(paths: Sequence[_Path], cell: float) -> list[_Path]:
+    """The paths in few positions: coarser until there are few, without the smallest where there are many."""
+    found = _largest(paths, lambda _: 1, MOST_PATHS)
+    for _ in range(MOST_TRIES if cell > 0 else 0):
+        found = [_Path(path.row, path.part, path.kind, _simple(path.positions, cell)) for path in found]
+        if sum(len(path.positions) for path in found) <= MOST_POSITIONS:
+            return found
+        cell *= COARSER
+    return _largest(found, lambda path: len(path.positions), MOST_POSITIONS)
+
+
+def _largest(paths: Sequence[_Path], size: Callable[[_Path], int], most: int) -> list[_Path]:
+    """The paths that have at most so much together: the largest of each row, and of the rest the largest."""
+    if sum(map(size, paths)) <= most:
+        return list(paths)
+    order = sorted(range(len(paths)), key=lambda place: -_extent(paths[place].positions))
+    first = {paths[place].row: place for place in reversed(order)}
+    order = [*first.values(), *(place for place in order if first[paths[place].row] != place)]
+    ends = np.cumsum([size(paths[place]) for place in order])
+    return [paths[place] for place in sorted(order[: int(np.searchsorted(ends, most, side="right"))])]
+
+
+def _simple(positions: Numbers, cell: float) -> Numbers:
+    if _extent(positions) < cell:
+        return positions[:1]
+    on_grid = _on_grid(positions, CELLS, cell)
+    if len(on_grid) <= SHORT:
+        return on_grid
+    line = shapely.simplify(shapely.LineString(on_grid), cell / 2, preserve_topology=False)
+    return np.asarray(shapely.get_coordinates(line))
+
+
+def _extent(positions: Numbers) -> float:
+    x, y = positions.T
+    return float(max(x.max() - x.min(), y.max() - y.min()))
+
+
+def bounds_in_degrees(bounds: Sequence[float], crs: str) -> Bounds | None:
+    """Least and greatest longitude and latitude of a box in a reference system; None where it is nowhere."""
+    by = way_to_degrees(crs)
+    half = len(bounds) // 2
+    corners = np.array([bounds[0], bounds[1], bounds[half], bounds[half + 1]], dtype=float)
+    if by is None or not np.isfinite(corners).all():
+        return None
+    if by.function is None:
+        west, south, east, north = corners.tolist()
+    else:
+        steps = np.linspace(0.0, 1.0, 17)
+        x = corners[0] + steps * (corners[2] - corners[0])
+        y = corners[1] + steps * (corners[3] - corners[1])
+        # Its edges are no straight lines there.
+        moved = np.column_stack(by.points(*(grid.ravel() for grid in np.meshgrid(x, y))))
+        moved = moved[np.isfinite(moved).all(axis=1)]
+        if not len(moved):
+            return None
+        (west, south), (east, north) = moved.min(axis=0).tolist(), moved.max(axis=0).tolist()
+    if not _is_on_earth(np.array([[west, south], [east, north]])) or south > north:
+        return None
+    return west, south, east, north

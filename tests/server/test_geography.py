@@ -1,0 +1,150 @@
+"""Where a dataset is: in its description, and on its page, by readings that are not the service's."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from application.datasets import profiles
+from tests.support import html
+from tests.support.geometry import geo, point, write_every_encoding
+from tests.support.serving import Served, eventually, serving_folder
+
+HTML = {"accept": "text/html"}
+SQUARE = "POLYGON ((0 51, 1 51, 1 52, 0 52, 0 51))"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    root = tmp_path_factory.mktemp("geography")
+    write_every_encoding(root)
+    texts = [SQUARE, "POINT (3 50)", None, "", "nonsense", "POLYGON EMPTY"]
+    pq.write_table(pa.table({"entity": range(6), "geometry": texts}), root / "area.parquet")
+    pq.write_table(
+        pa.table({"a": ["POINT (0 51)"] * 3, "geometry_text": ["x"] * 3, "geometry": texts[:3]}),
+        root / "taken.parquet",
+    )
+    grid = ["POINT (530000 180000)", "POINT (430000 380000)"]
+    pq.write_table(pa.table({"entity": [1, 2], "geometry": grid}), root / "grid.parquet")
+    said = geo(bbox=[-6, 49, 2, 56], geometry_types=["Point", "no kind", "MultiPolygon Z"])
+    pq.write_table(
+        pa.table({"geometry": [point(1, 51)]}).replace_schema_metadata(said), root / "said.parquet"
+    )
+    (root / "parts").mkdir()
+    for part, x in enumerate((1, 2)):
+        own = geo(bbox=[x, 51, x, 51], geometry_types=["Point"])
+        table = pa.table({"geometry": [point(x, 51)]}).replace_schema_metadata(own)
+        pq.write_table(table, root / "parts" / f"{part}.parquet")
+    pq.write_table(pa.table({"entity": [1]}), root / "nowhere.parquet")
+    pq.write_table(pa.table({"reference": ["a"], "geometry": [SQUARE]}), root / "district.parquet")
+    large = "POLYGON ((" + ", ".join(f"{n / 400_000} {51 + n % 2 / 2}" for n in range(400_000)) + ", 0 51))"
+    assert len(large) > 8_000_000 // 2
+    pq.write_table(pa.table({"geometry": [large] * 20}), root / "large.parquet")
+    words = {"grid": {"geometry": {"column": "geometry", "crs": "EPSG:27700"}}}
+    (root / "datasets.json").write_text(json.dumps(words))
+    with pytest.MonkeyPatch.context() as patched, serving_folder(root) as found:
+        # Beside other tests it would wait for long.
+        patched.setattr(profiles, "LEAST_PRIORITY", 0)
+        yield found
+
+
+def geometry(served: Served, name: str) -> dict:
+    return served.get(f"/datasets/{name}").json()["geometry"]
+
+
+def test_kinds_and_extent_are_told_once_every_row_was_looked_at(served: Served) -> None:
+    assert eventually(lambda: "types" in geometry(served, "area"))
+    found = geometry(served, "area")
+    assert found == {
+        "column": "geometry",
+        "types": ["Point", "Polygon"],
+        "bbox": [0, 50, 3, 52],
+        "extent": [0, 50, 3, 52],
+    }
+
+
+@pytest.mark.parametrize("name", ["wkt", "coded", "wkb", "bare", "native", "arrow"])
+def test_they_are_told_of_every_encoding(name: str, served: Served) -> None:
+    assert eventually(lambda: "types" in geometry(served, name))
+    found = geometry(served, name)
+    assert (found["types"], found["extent"]) == (["Point"], [1, -3, 3, -1])
+
+
+def test_an_extent_in_metres_is_told_in_degrees_too(served: Served) -> None:
+    assert eventually(lambda: "extent" in geometry(served, "grid"))
+    found = geometry(served, "grid")
+    assert found["bbox"] == [430000, 180000, 530000, 380000]
+    # The corners by the Ordnance Survey's own OSTN15, to a hundredth of a degree.
+    assert found["extent"] == pytest.approx([-1.57, 51.50, -0.04, 53.32], abs=0.02)
+
+
+def test_what_the_file_says_is_told_at_once_and_what_is_no_kind_is_not(served: Served) -> None:
+    found = geometry(served, "said")
+    assert (found["types"], found["extent"]) == (["Point", "MultiPolygon Z"], [-6, 49, 2, 56])
+
+
+def test_of_several_parts_no_one_speaks_for_all(served: Served) -> None:
+    assert eventually(lambda: "extent" in geometry(served, "parts"))
+    assert geometry(served, "parts")["extent"] == [1, 51, 2, 51]
+
+
+def map_of(served: Served, path: str) -> str:
+    answer = served.get(path, headers=HTML)
+    assert answer.status_code == 200
+    assert "style=" not in answer.text
+    found = re.search(r"<figure class=\"map\">.*?</figure>", answer.text, re.DOTALL)
+    return found.group() if found else ""
+
+
+@pytest.mark.parametrize(
+    "name", ["wkt", "coded", "wkb", "bare", "native", "arrow", "grid", "area", "said", "parts"]
+)
+def test_a_page_has_a_map_of_its_first_rows(name: str, served: Served) -> None:
+    found = map_of(served, f"/{name}")
+    assert 'role="img" aria-label="Map of the rows of the preview"' in found
+    assert 'class="points"' in found
+
+
+def test_a_page_says_what_the_geometry_is_in_words(served: Served) -> None:
+    assert eventually(lambda: "types" in geometry(served, "grid"))
+    text = html.read(served.get("/grid", headers=HTML).text).text
+    assert "Points, British National Grid (EPSG:27700), from 51.5" in text
+
+
+def test_a_map_shows_rows_whose_geometry_was_not_chosen(served: Served) -> None:
+    answer = served.get("/area?field=entity", headers=HTML)
+    assert 'class="shapes"' in answer.text
+    heads = [
+        item.text
+        for item in html.read(answer.text).one("section", **{"aria-labelledby": "preview"}).all("th")
+    ]
+    assert heads == ["entity"]
+
+
+def test_a_map_shows_the_area_that_was_asked_for(served: Served) -> None:
+    for query in ("within=district:a", "bbox=-1,50.5,2,53", "near=0.5,51.5,2000", "intersects=0.5,51.5"):
+        found = map_of(served, f"/area?{query}")
+        assert "area that you chose" in found, query
+        assert 'class="areas"' in found
+        assert 'class="shapes"' in found
+
+
+def test_cells_of_megabytes_make_a_small_picture(served: Served) -> None:
+    found = map_of(served, "/large")
+    assert "The 20 rows of the preview" in found
+    assert len(found) < 40_000
+
+
+@pytest.mark.parametrize("path", ["/area?entity=-1", "/nowhere", "/area?geometry=geojson", "/taken?a=none"])
+def test_where_there_is_nothing_to_draw_the_page_is_there_all_the_same(path: str, served: Served) -> None:
+    found = map_of(served, path)
+    assert 'class="shapes"' not in found
+    assert 'class="points"' not in found
+
+
+def test_a_dataset_with_a_column_of_the_formats_name_has_its_preview(served: Served) -> None:
+    text = served.get("/taken", headers=HTML).text
+    assert "The first 3 rows" in text

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from application.datasets import profiles
+from application.datasets import background
 from tests.support import html
 from tests.support.geometry import geo, point, write_every_encoding
 from tests.support.serving import Served, eventually, serving_folder
@@ -47,7 +47,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     (root / "datasets.json").write_text(json.dumps(words))
     with pytest.MonkeyPatch.context() as patched, serving_folder(root) as found:
         # Beside other tests it would wait for long.
-        patched.setattr(profiles, "LEAST_PRIORITY", 0)
+        patched.setattr(background, "LEAST_PRIORITY", 0)
         yield found
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from application.downloads.labels import Labels
     from application.downloads.offers import Offers
     from application.downloads.redirects import Redirects
+    from application.downloads.regions import Regions
     from application.downloads.status import Statuses
     from application.engine.scan import Engine
     from application.engine.suspects import Trial
@@ -98,6 +99,7 @@ class Service:
     checks: PageChecks
     profiles: Profiles
     labels: Labels
+    regions: Regions
     productions: Productions
     downloads: Downloads
     answers: Answers
@@ -201,6 +203,7 @@ def open_service(
     from application.downloads.offers import Offers
     from application.downloads.plan import Carriage
     from application.downloads.redirects import Redirects
+    from application.downloads.regions import Regions
     from application.downloads.status import Statuses
     from application.downloads.ways import Ways
     from application.engine.database import Database
@@ -268,6 +271,7 @@ def open_service(
     exports = _exports(settings, storage, store, downloads)
     redirects = Redirects(storage, settings.native_redirect_seconds, exports)
     labels = Labels(catalogue, engine)
+    listing = Listing(storage, catalogue, lanes, settings.catalogue_max_age)
     profiles = Profiles(
         storage,
         own,
@@ -286,10 +290,11 @@ def open_service(
         storage,
         engine,
         catalogue,
-        Listing(storage, catalogue, lanes, settings.catalogue_max_age),
+        listing,
         checks,
         profiles,
         labels,
+        Regions(catalogue, listing, labels),
         productions,
         downloads,
         answers,

@@ -15,6 +15,8 @@ from application.models import Column, Dataset
 # What GeoParquet and Parquet mean where they name none.
 LONGITUDE_LATITUDE = "OGC:CRS84"
 BOX_SIZES = (4, 6)
+# As planning data has them.
+REFERENCE_COLUMN, NAME_COLUMN, POINT_COLUMN = "reference", "name", "point"
 TYPE = re.compile(r"((Multi)?(Point|LineString|Polygon)|GeometryCollection)( Z)?")
 
 
@@ -46,6 +48,25 @@ def geometry_of(dataset: Dataset) -> Geometry | None:
         # It is one part's alone.
         said = {}
     return Geometry(name, crs, _box(said.get("bbox")), _types(said.get("geometry_types")))
+
+
+def key_of(dataset: Dataset) -> str:
+    """The column that areas of a dataset are known by; empty where there is none."""
+    names = {column.name for column in dataset.columns}
+    return REFERENCE_COLUMN if REFERENCE_COLUMN in names else dataset.words.key
+
+
+def region_key(dataset: Dataset) -> str:
+    """The same where its areas have names that people choose by, and are no points as far as is known."""
+    geometry = geometry_of(dataset)
+    if geometry is None or dataset.fault or not any(column.name == NAME_COLUMN for column in dataset.columns):
+        return ""
+    is_flat = geometry.column == POINT_COLUMN or (geometry.types and not any(map(_is_area, geometry.types)))
+    return "" if is_flat else key_of(dataset)
+
+
+def _is_area(kind: str) -> bool:
+    return "Polygon" in kind or kind.startswith("GeometryCollection")
 
 
 def surveyed(geometry: Geometry, dataset: Dataset, profile: Profile | None) -> Geometry:

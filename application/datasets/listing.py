@@ -10,7 +10,7 @@ from functools import partial
 
 from application.datasets.catalogue import NAME, Catalogue
 from application.datasets.folders import SUFFIX, is_hidden, is_part, parts_of
-from application.datasets.geometry import Geometry, geometry_of
+from application.datasets.geometry import Geometry, geometry_of, region_key
 from application.datasets.sidecars import COMMON
 from application.datasets.sidecars import SUFFIX as SIDECAR
 from application.errors import DatasetNotFound, DownloadError, lack
@@ -30,7 +30,8 @@ STALE_TIMES = 10
 class Listed:
     """A dataset in the list; ``rows`` and ``modified`` are None as long as they are not known.
 
-    ``problem`` says why it cannot be read, if it cannot.
+    ``problem`` says why it cannot be read, if it cannot. ``region_key`` is the column that its areas are
+    known by, empty where nobody chooses an area of it.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Listed:
     words: Words = NO_WORDS
     geometry: Geometry | None = None
     problem: str = ""
+    region_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,4 +203,5 @@ def listed(dataset: Dataset) -> Listed:
         dataset.words,
         geometry_of(dataset),
         dataset.fault,
+        region_key(dataset),
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from application.datasets.geometry import REFERENCE_COLUMN, key_of
 from application.engine.cancellation import Cancellation
 from application.engine.scan import Engine
 from application.errors import ParameterProblem, QueryInvalid
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 Reference = tuple[str, str]
 
-# Column that references are matched with where the words name no key.
-REFERENCE_COLUMN = "reference"
 # Of rows of one reference more are read by nobody.
 MOST_ROWS = 1000
 MOST_KEPT_BYTES = 64 << 20
@@ -69,7 +68,7 @@ class Locations:
             if kept:
                 return kept
         names = {column.name for column in dataset.columns}
-        key = REFERENCE_COLUMN if REFERENCE_COLUMN in names else dataset.words.key
+        key = key_of(dataset)
         if not key:
             raise ValueError(
                 f"dataset {dataset.name!r} has no column {REFERENCE_COLUMN!r}, and no key is described for it"

@@ -1,11 +1,15 @@
 """What was chosen, in words, each with the page without it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from application.models import Area
 from application.pages import figures
+from application.pages.geography import extent_words, position_words
 from application.pages.result import Result, is_of_text
 from application.pages.words import told
+from application.query.area import reference_of
 from application.query.parameters import PARAMETERS
 
 # Of a place as a chip tells it.
@@ -14,6 +18,7 @@ LONGEST_AREA = 40
 SPELLED = frozenset({"field", "exclude_field", "sort", "limit", "offset", "period"}) | frozenset(
     ("bbox", "bbox-crs", "intersects", "within", "near")
 )
+AREA_WORDS = {"within": "inside", "intersects": "touching"}
 PERIOD_WORDS = {"current": "in force today", "historical": "no longer in force"}
 
 
@@ -37,7 +42,7 @@ def chips_of(result: Result) -> tuple[Chip, ...]:
         chip(told(item, result.labels), filters=rest)
     for area in query.areas:
         others = tuple(other for other in query.areas if other is not area)
-        chip(f"{area.relation} {area.text[:LONGEST_AREA]}", areas=others)
+        chip(area_words(area, result.places), areas=others)
     if query.period:
         chip(PERIOD_WORDS[query.period.only], period=None)
     if query.columns != dataset.columns:
@@ -56,6 +61,24 @@ def chips_of(result: Result) -> tuple[Chip, ...]:
             without = tuple(other for other in result.pairs if other != pair)
             found.append(Chip(f"{name} {value}", result.addresses.page(dataset.name, without)))
     return tuple(found)
+
+
+def area_words(area: Area, places: Mapping[str, str]) -> str:
+    """An area as a chip tells it: `inside Camden (E09000007)`."""
+    if area.relation == "bbox":
+        numbers = [float(number) for number in area.text.split(",")]
+        if not area.crs:
+            return f"in the box {extent_words((numbers[0], numbers[1], numbers[2], numbers[3]))}"
+        return f"in the box {area.text} of {area.crs}"
+    if area.relation == "near":
+        longitude, latitude, metres = map(float, area.text.split(","))
+        return f"within {metres:,g} m of {position_words(longitude, latitude)}"
+    how = AREA_WORDS[area.relation]
+    reference = reference_of(area.relation, area.text)
+    if reference and (name := places.get(area.text)):
+        return f"{how} {name} ({reference[1]})"
+    text = area.text if len(area.text) <= LONGEST_AREA else area.text[: LONGEST_AREA - 1] + "…"
+    return f"{how} {text}"
 
 
 def columns_words(result: Result) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from application.models import Column, Query
 from application.pages.addresses import search
+from application.pages.where import NOWHERE, Whereabouts
 from application.query.filters import DEFAULT_OPERATOR, OPERATOR_MARK
 from application.query.operators import OPERATORS
 from application.query.order import DESCENDING
@@ -69,13 +70,15 @@ class Choices:
     descending: bool = False
     limit: str = ""
     kept: tuple[tuple[str, str], ...] = ()
+    where: Whereabouts = NOWHERE
 
     @classmethod
     def of_query(
         cls, query: Query, pairs: Sequence[tuple[str, str]], columns: Sequence[Column], ticked: Iterable[str]
     ) -> Self:
         """What a query chooses, whose parameters are these ``pairs``; ``ticked`` ones are by value."""
-        comparisons, ticks, said = [], [], set[tuple[str, str]]()
+        where = Whereabouts.of_query(query)
+        comparisons, ticks, said = [], [], set(where.pairs)
         few = set(ticked)
         for item in query.filters:
             row, own = OPERATORS[item.operator], filter_pairs(item, columns)
@@ -107,6 +110,7 @@ class Choices:
             bool(first and first.descending),
             "" if query.limit is None else str(query.limit),
             tuple(rest),
+            where,
         )
 
     @classmethod
@@ -136,13 +140,24 @@ class Choices:
         kept = tuple(pair for text in given.get(KEPT, ()) for pair in parse_qsl(text, keep_blank_values=True))
         used = tuple(item for item in comparisons if not item.is_untouched)
         limit = one(LIMIT).replace(",", "")
-        return cls(used, tuple(ticks), one(PERIOD), fields, one(SORT), bool(one(DESCENDS)), limit, kept)
+        return cls(
+            used,
+            tuple(ticks),
+            one(PERIOD),
+            fields,
+            one(SORT),
+            bool(one(DESCENDS)),
+            limit,
+            kept,
+            Whereabouts.of_controls(one),
+        )
 
     def pairs(self, columns: Sequence[Column]) -> tuple[tuple[str, str], ...]:
         """The parameters that they mean, with no empty ones."""
         known = {column.name: column for column in columns}
         found = [item.pair(known) for item in self.comparisons]
         found += [(f"{name}{OPERATOR_MARK}{DEFAULT_OPERATOR}", value) for name, value in self.ticks]
+        found += self.where.pairs
         found += [(PERIOD, self.period)] if self.period else []
         found += [(FIELD, name) for name in self.fields]
         found += [(SORT, f"{DESCENDING if self.descending else ''}{self.sort}")] if self.sort else []

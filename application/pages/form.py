@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from application.downloads.regions import Region
 from application.models import Column, Dataset
 from application.pages.choices import (
     COLUMN,
@@ -17,6 +18,7 @@ from application.pages.choices import (
     Choices,
     Comparison,
 )
+from application.pages.where import Where, control_of, make_where
 from application.pages.words import Labels, kind_of
 from application.query.filters import DEFAULT_OPERATOR, OPERATOR_MARK
 from application.query.operators import OPERATORS, Operator
@@ -98,6 +100,7 @@ class Form:
     descending: bool
     limit: str
     kept: tuple[str, ...]
+    where: Where | None = None
     problems: tuple[Problem, ...] = ()
 
 
@@ -110,6 +113,7 @@ def make_form(
     labels: Labels,
     frequent: Mapping[str, Sequence[Frequent]],
     few: Iterable[str] = (),
+    regions: Sequence[Region] = (),
     problems: Iterable[tuple[str, str]] = (),
 ) -> Form:
     """The form with these choices; ``problems`` are parameters that cannot be used, each with what is wrong.
@@ -168,7 +172,8 @@ def make_form(
         choices.descending,
         choices.limit,
         choices.kept_texts,
-        tuple(Problem(_control(name, controls), _said(detail)) for name, detail in wrong.items()),
+        make_where(choices.where, regions, wrong) if dataset.geometry else None,
+        tuple(Problem(_control(name, controls, choices), _said(detail)) for name, detail in wrong.items()),
     )
 
 
@@ -177,8 +182,10 @@ def _said(detail: str) -> str:
     return detail.removeprefix("column ")
 
 
-def _control(parameter: str, controls: Iterable[Control]) -> str:
+def _control(parameter: str, controls: Iterable[Control], choices: Choices) -> str:
     """The id of the control that a parameter came from."""
+    if where := control_of(parameter, choices.where):
+        return where
     if parameter in {LIMIT, SORT, PERIOD}:
         return parameter
     if parameter in {FIELD, "exclude_field"}:

@@ -48,11 +48,16 @@ def extent_words(bounds: Bounds) -> str:
     west, south, east, north = bounds
     digits = _digits(max(east - west, north - south))
     if round(west, digits) == round(east, digits) and round(south, digits) == round(north, digits):
-        return f"at {_latitude(south, digits)}, {_longitude(west, digits)}"
+        return f"at {position_words(west, south)}"
     return (
         f"from {_latitude(south, digits)} to {_latitude(north, digits)} "
         f"and from {_longitude(west, digits)} to {_longitude(east, digits)}"
     )
+
+
+def position_words(longitude: float, latitude: float) -> str:
+    """A position to some metres."""
+    return f"{_latitude(latitude, 4)}, {_longitude(longitude, 4)}"
 
 
 def round_length(kilometres: float) -> tuple[float, str]:

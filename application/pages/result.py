@@ -1,7 +1,7 @@
 """One query of one dataset, as addresses and words of its page."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +16,14 @@ from application.query.spelling import Pairs, spelled
 
 # Of a name that says what is in the file.
 LONGEST_FILENAME = 80
+NO_PLACES: Mapping[str, str] = {}
 
 
 class Result:
-    """One query of one dataset, as addresses and words; ``sent`` are the parameters that asked for it."""
+    """One query of one dataset, as addresses and words; ``sent`` are the parameters that asked for it.
+
+    ``places`` are the names of areas that it has from other datasets, by their text.
+    """
 
     def __init__(
         self,
@@ -30,9 +34,10 @@ class Result:
         addresses: Addresses,
         labels: Labels,
         base: Format,
+        places: Mapping[str, str] = NO_PLACES,
     ) -> None:
         self.dataset, self.query, self.addresses, self.labels = dataset, query, addresses, labels
-        self.base = base
+        self.base, self.places = base, places
         self.pairs = self._spelled(query, sent)
         self._sent = sent
 
@@ -79,6 +84,7 @@ class Result:
             parts += [_slug(value) for value in values]
         if self.query.period:
             parts.append(self.query.period.only)
+        parts += [_slug(self.places.get(area.text, area.relation)) for area in self.query.areas]
         name = "-".join(part for part in parts if part)
         return name if len(name) <= LONGEST_FILENAME else self.dataset.name
 

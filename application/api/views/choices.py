@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
@@ -10,9 +11,11 @@ from starlette.responses import Response
 
 from application.api.pages import addresses_of, page_response
 from application.api.views.known import BASE, Pairs, form_of, parsed, readable, title_of, told_by
-from application.errors import QueryInvalid
+from application.downloads.plan import Request as DownloadRequest
+from application.errors import ParameterProblem, QueryInvalid
 from application.pages.choices import Choices
 from application.pages.result import Result
+from application.pages.where import REGION_NAME
 from application.telemetry.facts import facts_of
 
 if TYPE_CHECKING:
@@ -22,11 +25,18 @@ if TYPE_CHECKING:
 async def show_choices(request: Request, current: Service, name: str, sent: Pairs) -> Response | str:
     """The path of the page of what was chosen; where that is wrong, the form again, with what is wrong."""
     dataset = await readable(current, name)
-    choices = Choices.of_controls(sent, dataset.columns)
-    pairs, addresses = choices.pairs(dataset.columns), addresses_of(request)
-    told = told_by(await current.offers.find(name))
+    choices, addresses = Choices.of_controls(sent, dataset.columns), addresses_of(request)
+    offer, regions = await asyncio.gather(current.offers.find(name), current.regions.find(dataset))
+    told = told_by(offer, regions)
+    problems = choices.where.problems()
     try:
+        if problems:
+            raise QueryInvalid([ParameterProblem(*problem) for problem in problems])
+        named = await asyncio.to_thread(_named, current, choices)
+        pairs = named.pairs(dataset.columns)
         query = (await asyncio.to_thread(parsed, pairs, dataset)).query
+        if query.areas:
+            await current.downloads.planned(DownloadRequest(name, BASE.extension, pairs))
     except QueryInvalid as error:
         problems = [(item.parameter, item.detail) for item in error.problems]
         facts_of(request.scope).code = "query-invalid"
@@ -38,3 +48,15 @@ async def show_choices(request: Request, current: Service, name: str, sent: Pair
 
         return await asyncio.to_thread(again)
     return Result(dataset, query, pairs, addresses=addresses, labels=told.labels, base=BASE).page
+
+
+def _named(current: Service, choices: Choices) -> Choices:
+    """The choices with the reference that an area's name means. For a thread; raises QueryInvalid."""
+    where = choices.where
+    if not (where.region and where.name):
+        return choices
+    try:
+        reference = current.regions.reference(where.region, where.name)
+    except ValueError as error:
+        raise QueryInvalid([ParameterProblem(REGION_NAME, str(error))]) from error
+    return replace(choices, where=replace(where, area=f"{where.region}:{reference}", region="", name=""))

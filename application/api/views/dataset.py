@@ -11,7 +11,17 @@ from starlette.responses import Response
 
 from application.api.pages import FRESH_SECONDS, addresses_of, page_response
 from application.api.state import asker_of
-from application.api.views.known import BASE, Pairs, Told, form_of, parsed, readable, title_of, told_by
+from application.api.views.known import (
+    BASE,
+    Pairs,
+    Told,
+    form_of,
+    parsed,
+    places_of,
+    readable,
+    title_of,
+    told_by,
+)
 from application.client.contract import DESCRIPTION
 from application.downloads.plan import Request as DownloadRequest
 from application.downloads.preview import FirstRows, first_rows
@@ -51,14 +61,21 @@ async def show_dataset(request: Request, current: Service, name: str, sent: Pair
     """The page of a query; raises what planning raises. What fails for a part of it is said there."""
     dataset = await readable(current, name)
     query = (await asyncio.to_thread(parsed, sent, dataset)).query
+    if query.areas:
+        # Whether an area is one, and which, only its plan knows.
+        await current.downloads.planned(DownloadRequest(name, BASE.extension, sent))
     asked = partial(Result, dataset, query, sent, addresses=addresses_of(request), base=BASE)
     # None of these waits for the others.
     bare = asked(labels={})
-    offer, estimate, (first, problem) = await asyncio.gather(
-        current.offers.find(name), _estimate(current, bare), _first(request, current, bare)
+    offer, estimate, (first, problem), regions, places = await asyncio.gather(
+        current.offers.find(name),
+        _estimate(current, bare),
+        _first(request, current, bare),
+        current.regions.find(dataset),
+        asyncio.to_thread(places_of, current, query),
     )
-    told = told_by(offer)
-    result = asked(labels=told.labels)
+    told = told_by(offer, regions)
+    result = asked(labels=told.labels, places=places)
 
     def answer() -> Response:
         page = _page(result, told, offer.description, estimate, first=first, problem=problem)

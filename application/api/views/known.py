@@ -12,11 +12,13 @@ from application.formats import FORMATS
 from application.pages.choices import Choices
 from application.pages.columns import few_valued, frequent_values
 from application.pages.form import Form, make_form
+from application.query.area import reference_of
 from application.query.parsed import ParsedQuery, parse
 
 if TYPE_CHECKING:
     from application.downloads.offers import Offer
-    from application.models import Dataset
+    from application.downloads.regions import Region
+    from application.models import Dataset, Query
     from application.service import Service
 
 Pairs = tuple[tuple[str, str], ...]
@@ -31,12 +33,13 @@ class Told:
     labels: Mapping[str, Mapping[str, str]]
     frequent: Mapping[str, Sequence[tuple[str, int | None]]]
     few: frozenset[str]
+    regions: tuple[Region, ...] = ()
 
 
-def told_by(offer: Offer) -> Told:
+def told_by(offer: Offer, regions: tuple[Region, ...]) -> Told:
     """What an offer tells."""
     profile = offer.description.profile
-    return Told(offer.labels, frequent_values(profile), few_valued(profile))
+    return Told(offer.labels, frequent_values(profile), few_valued(profile), regions)
 
 
 def parsed(sent: Pairs, dataset: Dataset) -> ParsedQuery:
@@ -50,6 +53,13 @@ async def readable(current: Service, name: str) -> Dataset:
     if dataset.fault:
         raise DatasetInvalid(dataset.fault)
     return dataset
+
+
+def places_of(current: Service, query: Query) -> dict[str, str]:
+    """What the areas of other datasets are called that a query names, by their text. For a thread."""
+    said = {area.text: reference_of(area.relation, area.text) for area in query.areas}
+    found = {text: current.regions.name(*reference) for text, reference in said.items() if reference}
+    return {text: name for text, name in found.items() if name}
 
 
 def form_of(
@@ -68,6 +78,7 @@ def form_of(
         labels=told.labels,
         frequent=told.frequent,
         few=told.few,
+        regions=told.regions,
         problems=problems,
     )
 

@@ -20,7 +20,7 @@ LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve bench bench-quick check check-deployment format test explore rolling faults soak browser lambda lock clean
+.PHONY: help demo serve bench bench-quick check check-deployment format test explore deployment rolling faults soak browser lambda lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -51,8 +51,11 @@ test: $(DEV) ## all tests, a process for each core; ARGS="-k csv" for some
 explore: $(DEV) ## the tests of properties with new random examples, where `make test` has the same ones each time
 	EXAMPLES=random $(BIN)/python -m pytest --numprocesses auto -m hypothesis $(ARGS)
 
-rolling: $(DEV) ## restart two instances one by one behind nginx and HAProxy, under load; ROUNDS=10 for more
-	ROLLING_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --capture=no tests/server/rolling.py
+deployment: $(DEV) ## build the image and start what is in it; plan the modules with Terraform
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m deployment tests/deployment $(ARGS)
+
+rolling: $(DEV) ## two instances behind nginx and HAProxy, restarted one by one under load; ROUNDS=10 for more
+	ROLLING_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --capture=no -m rolling tests/server/test_balancers.py tests/server/rolling.py $(ARGS)
 
 faults: $(DEV) ## break storage, files, clients, encoders and processes on purpose; prints a line for each case
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m faults tests/faults $(ARGS)

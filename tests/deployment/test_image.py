@@ -30,6 +30,8 @@ from tests.support.serving import eventually
 ROOT = Path(__file__).parents[2]
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 
+pytestmark = pytest.mark.deployment
+
 
 @dataclass(frozen=True, slots=True)
 class Container:

@@ -11,6 +11,8 @@ from tests.deployment.terraform import ROOT
 
 Planned = Callable[..., Plan]
 
+pytestmark = pytest.mark.deployment
+
 
 @pytest.fixture
 def service(tmp_path: Path) -> Planned:

@@ -9,6 +9,8 @@ from tests.deployment.terraform import MODULES, ROOT
 
 SERVICE = ROOT / "modules" / "service"
 
+pytestmark = pytest.mark.deployment
+
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda folder: folder.name)
 def test_every_module_is_what_the_provider_takes(tmp_path: Path, module: Path) -> None:

@@ -17,6 +17,8 @@ NUMBERS = {"github_owner_id": "123456", "github_repository_id": "456789"}
 Trust = Callable[..., list[dict[str, Any]]]
 TRUST = "module.github_deploy.data.aws_iam_policy_document.trust"
 
+pytestmark = pytest.mark.deployment
+
 
 @pytest.fixture(params=EXAMPLES)
 def environment(request: pytest.FixtureRequest) -> str:

@@ -19,7 +19,7 @@ import pytest
 from tests.server.balancers import COMMANDS, Instance, balanced_client, instances
 from tests.support import tables
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.parametrize("name", COMMANDS)]
+pytestmark = [pytest.mark.rolling, pytest.mark.timeout(1800), pytest.mark.parametrize("name", COMMANDS)]
 ROUNDS = int(os.environ["ROLLING_ROUNDS"])
 # Streamed in chunks, from the spool or the stored object with a length, and small ones.
 DOWNLOADS = ("/large.csv", "/large.ndjson", "/large.parquet", "/large.csv?entity=7", "/sample.json")

@@ -1,6 +1,6 @@
-"""Two instances behind a real nginx and a real HAProxy: what is cut looks cut through them, too.
+"""`make rolling`: what two instances cut looks cut through a real nginx and a real HAProxy, too.
 
-`make rolling` restarts them under load.
+The tests in `rolling` restart them under load.
 """
 
 import os
@@ -18,6 +18,8 @@ from tests.support import tables
 from tests.support.serving import SECONDS, eventually
 
 PIECE = 1 << 16
+
+pytestmark = pytest.mark.rolling
 
 
 @pytest.fixture(scope="module")

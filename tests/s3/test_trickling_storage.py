@@ -110,7 +110,8 @@ def test_a_dataset_that_trickled_is_served_when_it_does_not_any_more(bucket: Buc
 @pytest.mark.parametrize("asked", ["HEAD /bucket/dataset/slow.parquet", "GET /bucket/dataset/slow.parquet"])
 def test_a_request_to_storage_ends_with_its_deadline(bucket: Bucket, asked: str) -> None:
     bucket.proxy.trickle(asked)
-    with serving_bucket(bucket, plan_seconds=60) as server:
+    # For each of four attempts.
+    with serving_bucket(bucket, plan_seconds=60, storage_seconds=0.3) as server:
         began = time.monotonic()
         response = server.get("/slow.csv?entity=5")
         assert (response.status_code, response.json()["code"]) == (503, "storage-unavailable")
@@ -120,7 +121,7 @@ def test_a_request_to_storage_ends_with_its_deadline(bucket: Bucket, asked: str)
 
 def test_a_listing_ends_with_its_deadline(bucket: Bucket) -> None:
     bucket.proxy.trickle("list-type=2")
-    storage = open_storage("bucket", "dataset", endpoint_url=bucket.proxy.url, seconds=0.5)
+    storage = open_storage("bucket", "dataset", endpoint_url=bucket.proxy.url, seconds=0.2)
     for ask_it in (storage.list, storage.level):
         began = time.monotonic()
         with pytest.raises(StorageUnavailable):

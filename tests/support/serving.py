@@ -1,11 +1,13 @@
 """A real uvicorn on a free port, in a thread, where a test can see what the service does."""
 
+import asyncio
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +37,34 @@ class Served:
         return self.client.get(path, **options)
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's, which notices at once that it is to end, not at its next look."""
+
+    _wake: Callable[[], object] | None = None
+
+    async def main_loop(self) -> None:
+        told = asyncio.Event()
+        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, told.set)
+        beat = 0
+        while not await self.on_tick(beat):
+            beat += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(told.wait(), 0.1)
+
+    def end(self) -> None:
+        """Have it end, from another thread."""
+        self.should_exit = True
+        # It may have ended by itself.
+        with suppress(RuntimeError):
+            if self._wake:
+                self._wake()
+
+
 @contextmanager
 def serving(*, parser: Any = "auto", loop: str = "auto", **settings: Any) -> Iterator[Served]:
     """Serve with these settings until the block ends, by one of uvicorn's parsers and loops."""
     app = create_app(Settings(**{"log_level": "ERROR", "duckdb_threads": 2, **settings}))
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             app,
             port=0,
@@ -65,7 +90,7 @@ def serving(*, parser: Any = "auto", loop: str = "auto", **settings: Any) -> Ite
         ) as client:
             yield Served(url, port, listener, app.state.lifespan, client)
     finally:
-        server.should_exit = True
+        server.end()
         thread.join(SECONDS)
     assert not thread.is_alive(), "the server did not stop"
 

@@ -16,6 +16,8 @@ from tests.support import tables
 from tests.support.processes import Running, running
 from tests.support.serving import eventually
 
+pytestmark = pytest.mark.faults
+
 CLIENTS = 48
 PATHS = (
     *(

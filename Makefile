@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 ROUNDS ?= 3
+PROCESSES ?= auto
 RUNS ?= 3
 SOAK_SECONDS ?= 300
 
@@ -45,8 +46,8 @@ format: $(DEV) ## rewrite what ruff can set right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: $(DEV) ## all tests, a process for each core; ARGS="-k csv" for some
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+test: $(DEV) ## all tests, a process for each core, or PROCESSES=4; ARGS="-k csv" for some
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 explore: $(DEV) ## the tests of properties with new random examples, where `make test` has the same ones each time
 	EXAMPLES=random $(BIN)/python -m pytest --numprocesses auto -m hypothesis $(ARGS)

@@ -23,6 +23,8 @@ from application.main import create_app
 from application.settings import Settings
 from tests.support import workbooks
 
+pytestmark = pytest.mark.slow
+
 GEO = '{"version": "1.1.0", "primary_column": "a", "columns": {}}'
 ONE = uuid.UUID("6f1e2a34-0000-4000-8000-1234567890ab")
 INTEGERS = {

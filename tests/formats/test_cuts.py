@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from application.formats import FORMATS
 from tests.formats.support import EVERY, cut, picked, written
 
+pytestmark = pytest.mark.slow
+
 
 @st.composite
 def tables(draw: st.DrawFn) -> pa.Table:

@@ -20,6 +20,8 @@ from tests.support.proxy import Proxy, proxying
 from tests.support.s3_server import s3_server
 from tests.support.serving import SECONDS, Served, eventually, productions, serving
 
+pytestmark = pytest.mark.slow
+
 MANY = 45
 # What nobody waits for who is not held up, on a machine that has more to do; in seconds.
 LATE = 5.0

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 # What is asked of a demo dataset does not depend on how many rows it has.
 MOST_ROWS = 200
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.support.serving import eventually
 
 ODD = Path(__file__).parent.parent / "data" / "odd"
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from application.query.planning_data import NAMED_FILTERS
 from tests.support import oracle
 from tests.support.serving import Served, serving_folder
 
+pytestmark = pytest.mark.slow
+
 NAMES = tuple(PLANNING)
 # Of the largest dataset the first ones, for plain Python looks at each row hundreds of times.
 MOST_ROWS = 240

@@ -16,6 +16,8 @@ from tests.support.processes import SERVE, UVICORN, Running, running
 from tests.support.serving import BROKEN_OFF, SECONDS, eventually, serving_folder
 from tests.support.sockets import ask, connect, connections, read_to_end
 
+pytestmark = pytest.mark.slow
+
 # Neither knows of the other: each pair would tell no more.
 STACKS = [("h11", "uvloop"), ("httptools", "asyncio")]
 # And the command `serve`, which speaks HTTP by a protocol of its own.

@@ -32,6 +32,8 @@ from tests.support.processes import samples
 from tests.support.s3_server import s3_server
 from tests.support.serving import Served, eventually, serving, serving_folder
 
+pytestmark = pytest.mark.slow
+
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 LIMIT = 1_000_000
 

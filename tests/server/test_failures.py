@@ -16,6 +16,8 @@ from tests.support.s3_server import start_s3_server
 from tests.support.serving import BROKEN_OFF, Served, eventually, productions, serving, serving_folder
 from tests.support.sockets import read_to_end
 
+pytestmark = pytest.mark.slow
+
 TEXT_FORMATS = ("csv", "json", "ndjson")
 KEY, SECRET = "AKIATESTKEY00001", "a-secret-of-the-tests"
 

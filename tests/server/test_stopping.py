@@ -28,6 +28,8 @@ from tests.support.proxy import proxying
 from tests.support.s3_server import s3_server
 from tests.support.serving import BROKEN_OFF, SECONDS, eventually, productions, serving, serving_folder
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def process(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], int]]:

@@ -17,6 +17,8 @@ from tests.support import tables
 from tests.support.gate import Gate, gated
 from tests.support.serving import Served, eventually, productions, serving_folder
 
+pytestmark = pytest.mark.slow
+
 ROWS = 10 * tables.GROUP_ROWS
 NUMBERS = count()
 FIRST_BYTE = {"range": "bytes=0-0"}

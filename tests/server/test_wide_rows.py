@@ -17,7 +17,7 @@ from tests.support.serving import Served, serving_folder
 # Cells are short of them, for they are made of whole points.
 LARGE = {"regions": (9, 1_900_000), "parks": (13, 580_000), "border": (1, 7_700_000)}
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def large(rows: int, size: int) -> pa.Table:

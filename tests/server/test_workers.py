@@ -13,6 +13,8 @@ from tests.support import tables
 from tests.support.processes import Running, running, total
 from tests.support.serving import BROKEN_OFF, SECONDS, eventually
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -14,6 +14,8 @@ from application.storage.export import S3ExportStorage
 from tests.storage.conftest import KEY, SECRET
 from tests.support.s3_server import s3_server
 
+pytestmark = pytest.mark.slow
+
 MEBIBYTE = 1 << 20
 ATTRIBUTES = {
     "Content-Type": "text/csv",

@@ -21,7 +21,8 @@ DownloadError
 ├── TooManyDownloads          a client has as many downloads at the same time as it may
 ├── Busy                      no place became free in time
 ├── ResultTooLarge            the result or a row does not fit this place
-│   └── AnswerTooLarge        the result can be made, but no answer here can carry it
+│   ├── AnswerTooLarge        the result can be made, but no answer here can carry it
+│   └── CellTooLarge          a value is more than a cell of the format holds
 ├── NotMadeYet                the result is being made, and takes longer than an answer may wait
 ├── ExportPending             the result is being written to the export bucket
 ├── ExportFailed              it could not be written there
@@ -148,6 +149,14 @@ class ResultTooLarge(DownloadError):
 
 class AnswerTooLarge(ResultTooLarge):
     """The result can be made, but no answer here can carry it."""
+
+
+class CellTooLarge(ResultTooLarge):
+    """A value is more than a cell of the format holds; ``anywhere`` says so without its place."""
+
+    def __init__(self, what: str, place: str, advice: str) -> None:
+        super().__init__(f"{what} in {place}; {advice}")
+        self.anywhere = f"{what}; {advice}"
 
 
 class NotMadeYet(DownloadError):

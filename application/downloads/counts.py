@@ -33,8 +33,8 @@ class Counts:
         self._downloads = downloads
         self._engine = engine
         self._probe = probe
-        self._rows = Findings(MOST_KEPT)
-        self._without = Findings(MOST_KEPT)
+        self._rows: Findings[int] = Findings(MOST_KEPT)
+        self._without: Findings[int] = Findings(MOST_KEPT)
 
     def known(self, plan: Plan) -> int | None:
         """How many rows a plan's result has, where that is known without looking."""

@@ -22,7 +22,7 @@ from application.downloads.samples import Sample, Samples
 from application.downloads.ways import Way, Ways
 from application.engine.probe import Probe
 from application.engine.scan import Engine
-from application.errors import Busy, DatasetInvalid, DownloadError, QueryInvalid
+from application.errors import Busy, CellTooLarge, DatasetInvalid, DownloadError, QueryInvalid
 from application.formats import FORMATS, Format
 from application.geometry.columns import geoarrow_encoding
 from application.models import Dataset, Query
@@ -51,7 +51,8 @@ class Estimates:
         self._samples = Samples(catalogue, engine, probe)
         self._ways = ways
         self._lanes = Lanes(AT_ONCE, 1)
-        self._sizes = Findings(MOST_KEPT)
+        # Bytes, or why a format cannot have the rows.
+        self._sizes: Findings[int | str] = Findings(MOST_KEPT)
 
     async def find(self, request: Request) -> Estimate:
         """The estimate of a download in its format, or in all for no extension.
@@ -181,8 +182,8 @@ class Estimates:
 
     def _all_sizes(
         self, plans: Sequence[Plan], rows: int | None, at_most: int, extent: Extent
-    ) -> Iterator[tuple[Plan, int | None, bool]]:
-        """Each plan with the bytes of its result, and whether they are exact."""
+    ) -> Iterator[tuple[Plan, int | str | None, bool]]:
+        """Each plan with the bytes of its result, or why it has none, and whether they are exact."""
         samples: dict[str, Sample | None] = {}
         until = time.monotonic() + ENCODE_SECONDS
         # Layers take longer than all others together.
@@ -191,7 +192,7 @@ class Estimates:
                 yield plan, there[0], True
                 continue
 
-            def estimate(plan: Plan = plan) -> int | None:
+            def estimate(plan: Plan = plan) -> int | str | None:
                 if time.monotonic() > until:
                     return None
                 read = _read_as(plan)
@@ -201,7 +202,9 @@ class Estimates:
 
             yield plan, self._sizes.find(plan.e_tag, estimate), False
 
-    def _told(self, plan: Plan, size: int | None, *, is_exact: bool) -> FormatEstimate:
+    def _told(self, plan: Plan, size: int | str | None, *, is_exact: bool) -> FormatEstimate:
+        if isinstance(size, str):
+            return FormatEstimate(plan.format, Way.REFUSED, size)
         if is_exact and not plan.is_native:
             way, reason = Way.WHOLE, "It is there already."
         else:
@@ -217,7 +220,7 @@ def _read_as(plan: Plan) -> str:
 
 def _sized(
     plan: Plan, sample: Sample | None, rows: int | None, at_most: int, folder: Path | None
-) -> int | None:
+) -> int | str | None:
     if sample is None or (not sample.batches and rows != 0):
         return None
     if rows is None:
@@ -225,6 +228,9 @@ def _sized(
         rows = at_most * sample.rows // sample.seen if sample.seen else at_most
     try:
         return estimated_size(plan, sample.batches, sample.schema, rows, folder)
+    except CellTooLarge as error:
+        # With a limit the sample may have other rows than the result.
+        return error.anywhere if plan.query.limit is None and not plan.query.offset else None
     except DownloadError:
         return None
     except Exception:  # noqa: BLE001 - what is wrong with one format costs the others nothing

@@ -3,24 +3,27 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Found = TypeVar("Found")
 
 
-class Findings:
-    """Numbers by key, the ones last asked for; for many threads."""
+class Findings(Generic[Found]):
+    """What was found, by key, the ones last asked for; for many threads."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, int] = OrderedDict()
+        self._known: OrderedDict[str, Found] = OrderedDict()
 
-    def get(self, key: str) -> int | None:
+    def get(self, key: str) -> Found | None:
         """What is known, or None."""
         with self._lock:
             if key in self._known:
                 self._known.move_to_end(key)
             return self._known.get(key)
 
-    def find(self, key: str, look: Callable[[], int | None]) -> int | None:
+    def find(self, key: str, look: Callable[[], Found | None]) -> Found | None:
         """What is known, else what ``look`` finds now; where it finds None, it is asked again next time."""
         if (known := self.get(key)) is not None:
             return known

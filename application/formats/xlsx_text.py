@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from application.errors import ResultTooLarge
+from application.errors import CellTooLarge
 
 # What Excel takes in a cell, in UTF-16 code units.
 MOST_UNITS = 32_767
@@ -46,8 +46,9 @@ def check_length(name: str, texts: pl.Series, first_row: int) -> None:
     for index in (texts.str.len_bytes() > MOST_UNITS).arg_true():
         count = units(texts[index])
         if count > MOST_UNITS:
-            raise ResultTooLarge(
-                f"Column {name!r} has a text of {count:,} UTF-16 units in row {first_row + index:,} of the "
-                f"sheet; a cell of an xlsx holds {MOST_UNITS:,}: leave the column out with "
-                f"exclude_field={name}, or take csv."
+            raise CellTooLarge(
+                f"Column {name!r} has a text of {count:,} UTF-16 units",
+                f"row {first_row + index:,} of the sheet",
+                f"a cell of an xlsx holds {MOST_UNITS:,}: leave the column out with exclude_field={name}, "
+                "or take csv.",
             )

@@ -36,6 +36,7 @@ class DatasetPage:
     facts: tuple[str, ...]
     attribution: str
     sentence: str
+    left_out: str
     is_pending: bool
     columns_sentence: str
     is_filtered: bool
@@ -66,16 +67,7 @@ def check_of(result: Result, possible: Sequence[str]) -> Check:
 
 
 def sentence(dataset: Dataset, estimate: Estimate) -> str:
-    """How many rows a download has, and how many no area can have."""
-    without = estimate.without_geometry
-    if not without:
-        return _rows(dataset, estimate)
-    have, are = ("has", "it is") if without == 1 else ("have", "they are")
-    left_out = f"{figures.count(without, 'row')} {have} no geometry that can be read, so {are} in no area"
-    return f"{_rows(dataset, estimate)}; {left_out}"
-
-
-def _rows(dataset: Dataset, estimate: Estimate) -> str:
+    """How many rows a download has."""
     total, rows = dataset.rows, estimate.rows
     if rows is None and estimate.rows_at_most is not None:
         return f"At most {estimate.rows_at_most:,} of {figures.count(total, 'row')}"
@@ -84,6 +76,15 @@ def _rows(dataset: Dataset, estimate: Estimate) -> str:
     if rows == total:
         return f"All {figures.count(total, 'row')}" if total != 1 else "The one row"
     return f"{rows:,} of {figures.count(total, 'row')}"
+
+
+def left_out_sentence(estimate: Estimate) -> str:
+    """How many rows no area can have; empty where there are none, or no area is asked for."""
+    without = estimate.without_geometry
+    if not without:
+        return ""
+    have, are = ("has", "it is") if without == 1 else ("have", "they are")
+    return f"{figures.count(without, 'row')} {have} no geometry that can be read, so {are} in no area"
 
 
 def geometry_sentence(description: Description) -> str:

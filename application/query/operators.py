@@ -225,7 +225,7 @@ OPERATORS: dict[str, Operator] = {
         ),
         Operator(
             "isblank",
-            "has no value or an empty one",
+            "is not filled in",
             lambda column: f"{column} IS NULL OR {column} = ''",
             is_text,
             no_value,
@@ -235,7 +235,7 @@ OPERATORS: dict[str, Operator] = {
         ),
         Operator(
             "notblank",
-            "has a value that is not empty",
+            "is filled in",
             lambda column: f"{column} <> ''",
             is_text,
             no_value,

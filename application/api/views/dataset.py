@@ -33,7 +33,7 @@ from application.pages import figures
 from application.pages.chips import chips_of
 from application.pages.choices import Choices
 from application.pages.columns import MOST_COLUMNS, column_rows, is_known
-from application.pages.dataset import DatasetPage, check_of, geometry_sentence, sentence
+from application.pages.dataset import DatasetPage, check_of, geometry_sentence, left_out_sentence, sentence
 from application.pages.downloads import Estimate, download_rows
 from application.pages.map import Map, make_map
 from application.pages.preview import MOST_COLUMNS as PREVIEW_COLUMNS
@@ -161,6 +161,7 @@ def _page(
         _facts(dataset),
         dataset.words.attribution,
         sentence(dataset, estimate),
+        left_out_sentence(estimate),
         estimate.is_pending,
         _columns_sentence(dataset, query),
         not result.is_whole,

@@ -83,7 +83,7 @@ if (pending) {
       if (left > 1) setTimeout(look, 2000, left - 1);
       return;
     }
-    for (const part of ['.sentence', '.left-out', '.button', '.formats']) {
+    for (const part of ['.sentence', '.apart', '.button', '.formats']) {
       const found = next.querySelector(part);
       if (found) pending.querySelector(part)?.replaceWith(found);
     }

@@ -229,6 +229,8 @@ def _e_tag(dataset: Dataset, query: Query, chosen: Format, coding: str, filler: 
         makers += (release(engine.DISTRIBUTION), *chosen.version, *map(release, makers_of(query, chosen)))
         if words := words_of(dataset, query, chosen).words:
             makers += (f"words {sorted(words.items())!r}",)
+        if chosen.dated:
+            makers += (f"modified {dataset.last_modified.isoformat()}",)
     if coding != IDENTITY:
         makers += CODINGS[coding].version
     if filler:

@@ -3,6 +3,7 @@
 import errno
 import mmap
 import os
+import sqlite3
 import weakref
 from collections.abc import Iterable
 from contextlib import suppress
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from application.about import About
 from application.engine.database import OUT_OF_MEMORY, extension_file, literal
 from application.engine.folders import ROWS, RoomyFile, WorkFolder, watched
+from application.engine.geopackage import describe
 from application.errors import EngineFailed, ResultTooLarge, SpoolFull
 from application.formats.base import Chunk
 from application.formats.features import FeatureReader
@@ -34,6 +36,8 @@ GROUP_ROWS = 2048
 GROUP_BYTES = 4 << 20
 # GDAL would write the time of day into each file.
 CURRENT_DATE = ("OGR_CURRENT_DATE", "2000-01-01T00:00:00.000Z")
+# What GDAL and SQLite say of a full disk.
+FULL_WORDS = ("No space left", "disk is full")
 # Of earlier days the engine hands it wrong ones.
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9999, 12, 31)
 
@@ -104,12 +108,13 @@ class LayerEncoder:
             with watched(self._work, self._workplace, self.interrupt) as check:
                 try:
                     self._copy(path)
+                    self._describe(path)
                 finally:
                     # Why it was stopped, if it was, rather than that it was.
                     check()
             with path.open("rb") as file:
                 whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (duckdb.Error, OSError, pa.ArrowException) as error:
+        except (duckdb.Error, sqlite3.Error, OSError, pa.ArrowException) as error:
             raise _told(error) from error
         self.close()
         return memoryview(whole)
@@ -195,6 +200,9 @@ class LayerEncoder:
         is_text = name in self._seen.odd_days or (name in self._seen.not_numbers and not self.is_flat)
         return f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" if is_text else quote(name)
 
+    def _describe(self, path: Path) -> None:
+        """Say in the file what it is, where GDAL has no way to."""
+
     def _options(self) -> list[str]:
         said = {key.decode(): value.decode() for key, value in key_values(self._about).items()}
         words = "\n".join(f"{key}: {value}" for key, value in said.items())
@@ -229,12 +237,15 @@ class GeopackageEncoder(LayerEncoder):
     driver = "GPKG"
     extension = "gpkg"
 
+    def _describe(self, path: Path) -> None:
+        describe(path, self._about)
+
     def _options(self) -> list[str]:
         return [f"GEOMETRY_NAME={self._free('geom')}", f"FID={self._free('fid')}", *super()._options()]
 
 
 def _told(error: Any) -> Exception:
-    if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
+    if getattr(error, "errno", None) == errno.ENOSPC or any(words in str(error) for words in FULL_WORDS):
         return SpoolFull("The disk of this service is full; try again later.")
     if isinstance(error, duckdb.OutOfMemoryException):
         return ResultTooLarge(OUT_OF_MEMORY)

@@ -161,7 +161,7 @@ FORMATS: dict[str, Format] = {
             encoder="application.engine.layers:GeopackageEncoder",
             check="application.formats.layer:check",
             writers=_LAYER_WRITERS,
-            revision=1,
+            revision=2,
             growth=20,
             random_access=True,
             whole=True,
@@ -169,6 +169,7 @@ FORMATS: dict[str, Format] = {
             layer=True,
             geometry=True,
             words=True,
+            dated=True,
             wkt=True,
         ),
         Format(

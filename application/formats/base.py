@@ -71,7 +71,7 @@ class Format:
     ``layer``: the engine makes it at the end, in such a folder; ``reorders``: in an order of its own, unless
     one was asked for. ``most_rows`` are as many as a file holds,
     None for no bound. ``geometry``: its rows are features, so it is only for datasets that have geometry.
-    ``words``: it has a place for what a file says about itself;
+    ``words``: it has a place for what a file says about itself; ``dated``: and for when its data was changed;
     ``column_words``: and for descriptions of columns. ``wkt``: it is text, so geometry is WKT in it.
     ``crs``: the one reference system that it has, empty for any. ``keyed``: its features have ids.
     ``dialect``: it is delimited text, and written so unless a query says otherwise. ``independent``: what
@@ -98,6 +98,7 @@ class Format:
     most_rows: int | None = None
     geometry: bool = False
     words: bool = False
+    dated: bool = False
     column_words: bool = False
     wkt: bool = False
     crs: str = ""

@@ -62,7 +62,7 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "gpkg": (
         (
-            "revision 1",
+            "revision 2",
             "pyarrow 26.0.1",
             "polars 2.1.0",
             "orjson 3.13.0",

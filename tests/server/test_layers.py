@@ -208,8 +208,36 @@ def test_two_processes_give_the_same_bytes_without_the_time(
         env={**os.environ, "PYTHONPATH": "."},
     )
     assert other.stdout.split() == [hashlib.sha256(server.get(path).content).hexdigest() for path in paths]
+
+
+def test_a_geopackage_is_as_old_as_its_data_and_says_what_it_is(
+    root: Path, server: Served, tmp_path: Path
+) -> None:
+    changed = dt.datetime.fromtimestamp((root / "wkt.parquet").stat().st_mtime, dt.UTC)
+    told = f"{changed:%Y-%m-%dT%H:%M:%S}.000Z"
+    answer = server.get("/wkt.gpkg?entity=2")
     file = tmp_path / "wkt.gpkg"
-    file.write_bytes(server.get("/wkt.gpkg").content)
+    file.write_bytes(answer.content)
     with closing(sqlite3.connect(file)) as database:
-        ((changed,),) = database.execute("SELECT last_change FROM gpkg_contents").fetchall()
-    assert changed == "2000-01-01T00:00:00.000Z"
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("SELECT last_change FROM gpkg_contents").fetchall() == [(told,)]
+        ((scope, uri, kind, text),) = database.execute(
+            "SELECT md_scope, md_standard_uri, mime_type, metadata FROM gpkg_metadata"
+        ).fetchall()
+        references = database.execute(
+            "SELECT reference_scope, table_name, timestamp, md_file_id FROM gpkg_metadata_reference"
+        ).fetchall()
+        extensions = database.execute(
+            "SELECT table_name, extension_name, scope FROM gpkg_extensions"
+        ).fetchall()
+    assert (scope, uri, kind) == ("dataset", "http://purl.org/dc/terms/", "application/json")
+    said = json.loads(text)
+    assert said["modified"] == told
+    assert said["source"] == server.get("/datasets/wkt/manifest?format=gpkg").json()["source"]["e_tag"].strip(
+        '"'
+    )
+    assert json.loads(said["provenance"])["filters"]
+    assert references == [("table", "wkt", told, 1)]
+    assert ("gpkg_metadata", "gpkg_metadata", "read-write") in extensions
+    # And GDAL reads it as before.
+    assert pyogrio.read_info(file)["features"] == 1

@@ -34,6 +34,8 @@ ByteSize = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)
 # An empty prefix is the root, and an empty key a mistake, which must not open the service.
 MEANT_WHEN_EMPTY = frozenset({"dataset_prefix", "api_key"})
 
+STYLE_ADDRESS = re.compile(r"(https?://[A-Za-z0-9.-]+(?::[0-9]+)?)/[!-~]*", re.ASCII)
+
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
@@ -70,6 +72,7 @@ class Settings(BaseSettings):
     public_url: str = ""
     pages: Literal["on", "off"] = "on"
     pages_dir: Path | None = None
+    map_style_url: str = ""
     cors_allow_origins: str = ""
     csv_charset: bool = False
     api_key: SecretStr | None = None
@@ -129,6 +132,14 @@ class Settings(BaseSettings):
             raise ValueError("an address such as https://data.example.org is wanted, without a query")
         return value.rstrip("/")
 
+    @field_validator("map_style_url")
+    @classmethod
+    def _a_style(cls, value: str) -> str:
+        # Its origin goes into the pages' policy.
+        if value and not STYLE_ADDRESS.fullmatch(value):
+            raise ValueError("an address such as https://tiles.example.org/style.json is wanted")
+        return value
+
     @field_validator("pages_dir")
     @classmethod
     def _a_folder(cls, value: Path | None) -> Path | None:
@@ -167,6 +178,12 @@ class Settings(BaseSettings):
     def has_pages(self) -> bool:
         """False where there is only the API."""
         return self.pages == "on"
+
+    @property
+    def map_origin(self) -> str:
+        """Where the style of maps is from; empty where there is none."""
+        found = STYLE_ADDRESS.fullmatch(self.map_style_url)
+        return found[1] if found else ""
 
     @property
     def has_codings(self) -> bool:

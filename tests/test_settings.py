@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from application.errors import ConfigurationError
 from application.service import name_storages
 from application.settings import Settings, read_settings
 from application.telemetry.memory import most_memory
@@ -78,3 +79,34 @@ def test_a_container_has_what_its_group_may_have(tmp_path: Path) -> None:
     assert machine
     assert most_memory((unlimited, tmp_path / "absent")) == machine
     assert most_memory((unlimited, limited)) == 100_000_000
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("", ""),
+        ("https://tiles.example.org/styles/plain.json?key=a%20b", "https://tiles.example.org"),
+        ("http://127.0.0.1:8080/style.json", "http://127.0.0.1:8080"),
+    ],
+)
+def test_maps_have_the_origin_of_their_style(address: str, origin: str) -> None:
+    assert Settings(map_style_url=address).map_origin == origin
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "tiles.example.org/style.json",
+        "https://tiles.example.org",
+        "https://a.example.org; script-src *//style.json",
+        "https://a.example.org/style.json\nSet-Cookie: a=b",
+        "https://user:secret@a.example.org/style.json",
+        "javascript://a/b",
+    ],
+)
+def test_an_address_that_would_be_more_than_an_origin_of_a_policy_is_refused(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAP_STYLE_URL", address)
+    with pytest.raises(ConfigurationError, match="MAP_STYLE_URL"):
+        read_settings()

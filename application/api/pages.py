@@ -30,6 +30,14 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# What a map to move about in needs on top, on its page alone: its worker, and the origin of its style.
+MAP_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' {origin}; font-src 'self'; "
+    "connect-src 'self' {origin}; worker-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+# A worker has the policy that it was sent with: it asks for the style's tiles, and for the rows.
+WORKER_POLICY = "default-src 'none'; connect-src 'self' {origin}"
 # A page tells sizes and counts, which change as results are made.
 FRESH_SECONDS = 60
 VARY = "Accept, Accept-Encoding"
@@ -91,12 +99,17 @@ def page_response(
     status: int = 200,
     *,
     max_age: int = FRESH_SECONDS,
+    has_map: bool = False,
     **more: Any,
 ) -> Response:
-    """A page, or 304 where the client has it; takes a while, so not on the event loop."""
+    """A page, or 304 where the client has it; takes a while, so not on the event loop.
+
+    ``has_map`` where a map to move about in can be opened on it.
+    """
     settings = settings_of(request.scope)
     text = site_of(settings.pages_dir).render(template, addresses_of(request).root, {"page": page, **more})
-    headers = {"Content-Security-Policy": POLICY, "Vary": VARY, "Cross-Origin-Resource-Policy": "same-origin"}
+    policy = MAP_POLICY.format(origin=settings.map_origin) if has_map else POLICY
+    headers = {"Content-Security-Policy": policy, "Vary": VARY, "Cross-Origin-Resource-Policy": "same-origin"}
     if status != HTTPStatus.OK:
         return HTMLResponse(text, status, {**headers, "Cache-Control": "no-store"})
     body = text.encode()

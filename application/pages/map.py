@@ -38,7 +38,7 @@ class Inset:
 class Map:
     """A picture of ``width`` by ``height``, each layer as what a path draws; ``bar`` is as long as it says.
 
-    ``bounds`` are what it shows, in degrees.
+    ``corners`` are the longitudes and latitudes of its edges: west, south, east, north.
     """
 
     width: int
@@ -52,7 +52,7 @@ class Map:
     extent: str
     bar: float
     inset: Inset | None
-    bounds: Bounds
+    corners: Bounds
 
 
 def make_map(sketch: Sketch | None, areas: Iterable[Sketch], extent: Bounds | None, rows: int) -> Map | None:
@@ -73,7 +73,7 @@ def make_map(sketch: Sketch | None, areas: Iterable[Sketch], extent: Bounds | No
     assert shown is not None  # noqa: S101 - one of both is there
     is_inset = bool(whole and frames and _span(shown) < SMALL_PART * _span(whole))
     frame = shown if is_inset or not whole else _joined([shown, whole])
-    height, place, per_degree = _projection(frame)
+    height, place, per_degree, corners = _projection(frame)
     length, bar_words = round_length(BAR * WIDTH / per_degree * DEGREE_KM)
     own = sketch or Sketch()
     return Map(
@@ -88,7 +88,7 @@ def make_map(sketch: Sketch | None, areas: Iterable[Sketch], extent: Bounds | No
         _box(whole, place) if whole and not is_inset else "",
         round(length / DEGREE_KM * per_degree, 1),
         _inset(whole, shown) if whole and is_inset else None,
-        frame,
+        corners,
     )
 
 
@@ -124,8 +124,8 @@ def _width_at(latitude: float) -> float:
     return max(math.cos(math.radians(latitude)), LEAST_WIDTH)
 
 
-def _projection(frame: Bounds) -> tuple[int, Place, float]:
-    """The picture's height, where a position is in it, and how long a degree of latitude is there."""
+def _projection(frame: Bounds) -> tuple[int, Place, float, Bounds]:
+    """The picture's height, where a position is in it, how long a degree of latitude is, and its edges."""
     west, south, east, north = frame
     across = _width_at((south + north) / 2)
     wide, high = max((east - west) * across, LEAST_SPAN), max(north - south, LEAST_SPAN)
@@ -139,7 +139,10 @@ def _projection(frame: Bounds) -> tuple[int, Place, float]:
         x = x + 360 if x < west - 180 else x
         return WIDTH / 2 + (x - middle[0]) * across * scale, height / 2 - (y - middle[1]) * scale
 
-    return height, place, scale
+    beside, above = WIDTH / 2 / across / scale, height / 2 / scale
+    edges = (middle[0] - beside, middle[1] - above, middle[0] + beside, middle[1] + above)
+    west_edge, south_edge, east_edge, north_edge = (round(edge, 7) for edge in edges)
+    return height, place, scale, (west_edge, south_edge, east_edge, north_edge)
 
 
 def _paths(sketches: Iterable[Sketch], kinds: tuple[Kind, ...], place: Place) -> str:

@@ -22,6 +22,8 @@ WORDS = {
         "attribution": "© the tests, 2026",
         "columns": [{"name": "name", "description": "What people call it"}],
     },
+    "square": {"title": "Areas of the tests", "description": "Squares, and what is none."},
+    "district": {"title": "Districts"},
     "right-to-left": {"title": "أماكن", "description": "أماكن مختلفة"},
 }
 
@@ -55,11 +57,41 @@ def areas() -> pa.Table:
     )
 
 
+def square(west: float, south: float, side: float) -> str:
+    east, north = west + side, south + side
+    return f"POLYGON (({west} {south}, {east} {south}, {east} {north}, {west} {north}, {west} {south}))"
+
+
+def ring(count: int) -> str:
+    """A polygon of megabytes."""
+    teeth = ", ".join(f"{n / count:.6f} {51 + n % 2 / 10:.6f}" for n in range(count))
+    return f"POLYGON (({teeth}, 1 50, 0 50, 0.000000 51.000000))"
+
+
+def squares() -> pa.Table:
+    """Squares around (0, 51) in rows of five, and rows that are nowhere."""
+    texts: list[str | None] = [square(n % 5 / 10, 51 + n // 5 / 10, 0.05) for n in range(18)]
+    return pa.table({"entity": range(20), "geometry": [*texts, None, "nowhere"]})
+
+
+def districts() -> pa.Table:
+    return pa.table(
+        {
+            "reference": ["E1", "E2"],
+            "name": ["Camden", "Islington"],
+            "geometry": [square(0, 51, 0.18), square(0.2, 51, 0.18)],
+        }
+    )
+
+
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
     tables.write(places(), folder / "sample.parquet")
     tables.write(areas(), folder / "areas.parquet")
+    tables.write(squares(), folder / "square.parquet")
+    tables.write(districts(), folder / "district.parquet")
+    tables.write(pa.table({"geometry": [ring(400_000)] * 3}), folder / "large.parquet")
     tables.write(pa.table({HOSTILE: [HOSTILE, None, ""]}), folder / "hostile.parquet")
     tables.write(pa.table({"اسم": ["مكان", None], "b": ["x", "y"]}), folder / "right-to-left.parquet")
     tables.write(pa.table({f"c{number}": [number, None] for number in range(300)}), folder / "many.parquet")

@@ -31,6 +31,9 @@ STATES = {
     "long cells": "/long",
     "on a map": "/areas",
     "in an area": "/areas?bbox=10,40,20,60",
+    "of an area": "/square?within=district:E1",
+    "wrong place": "/datasets/square/choose?west=1&area=district:E1",
+    "large places": "/large",
     "progress": "/datasets/sample/download?format=xlsx",
     "ready": "/datasets/sample/download?format=parquet",
 }
@@ -83,7 +86,7 @@ def test_a_state_is_open_to_everybody_and_asks_nobody_else(
     check(chromium, served, STATES[state])
 
 
-@pytest.mark.parametrize("state", ["catalogue", "filtered", "wrong choice"])
+@pytest.mark.parametrize("state", ["catalogue", "filtered", "wrong choice", "of an area"])
 def test_in_the_dark_there_is_as_much_to_be_seen(state: str, chromium: Browser, served: Served) -> None:
     check(chromium, served, STATES[state], "dark")
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -95,7 +96,7 @@ def map_of(served: Served, path: str) -> str:
     answer = served.get(path, headers=HTML)
     assert answer.status_code == 200
     assert "style=" not in answer.text
-    found = re.search(r"<figure class=\"map\">.*?</figure>", answer.text, re.DOTALL)
+    found = re.search(r"<figure>.*?</figure>", answer.text, re.DOTALL)
     return found.group() if found else ""
 
 
@@ -148,3 +149,22 @@ def test_where_there_is_nothing_to_draw_the_page_is_there_all_the_same(path: str
 def test_a_dataset_with_a_column_of_the_formats_name_has_its_preview(served: Served) -> None:
     text = served.get("/taken", headers=HTML).text
     assert "The first 3 rows" in text
+
+
+def test_the_maps_worker_may_ask_for_rows_and_for_the_style_alone(served: Served, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"entity": [1], "geometry": [SQUARE]}), tmp_path / "area.parquet")
+    with serving_folder(tmp_path, map_style_url="https://tiles.example.org/style.json") as mapped:
+        text = mapped.get("/area?crs=EPSG:27700&limit=5&bom=true", headers=HTML).text
+        found = html.read(text).one(data_map="")
+        worker = mapped.get(found.attributes["data-worker"])
+        library = mapped.get(found.attributes["data-library"])
+        features = mapped.get(found.attributes["data-features"]).json()
+    own = "default-src 'none'; connect-src 'self' https://tiles.example.org"
+    assert worker.headers["content-security-policy"] == own
+    assert library.headers["content-security-policy"] != own
+    assert "immutable" in worker.headers["cache-control"]
+    assert library.headers["content-type"].startswith("text/javascript")
+    assert [item["geometry"]["type"] for item in features["features"]] == ["Polygon"]
+    # Without a style the worker has the policy of every file.
+    other = served.get(found.attributes["data-worker"]).headers["content-security-policy"]
+    assert "connect-src" not in other

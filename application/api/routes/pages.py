@@ -15,7 +15,7 @@ from application.api.dependencies import (
     parameters,
 )
 from application.api.disconnect import unless_gone
-from application.api.pages import coded_for, site_of
+from application.api.pages import WORKER_POLICY, coded_for, site_of
 from application.api.routes.datasets import SeenDatasets
 from application.api.state import settings_of
 from application.client.contract import (
@@ -34,6 +34,7 @@ METHODS = ["GET", "HEAD"]
 FOREVER = "public, max-age=31536000, immutable"
 DAY = "public, max-age=86400"
 ICON_FILE = "favicon.svg"
+MAP_WORKER = "maplibre-gl-worker.mjs"
 ROBOTS_TEXT = "User-agent: *\nDisallow: /*?\n"
 
 
@@ -55,8 +56,12 @@ async def page_asset(request: Request, name: str) -> Response:
     found = site.asset(name)
     if found is None:
         raise HTTPException(404)
-    body, headers = coded_for(request, found.body)
+    # Some are large.
+    body, headers = await asyncio.to_thread(coded_for, request, found.body)
     headers |= {"Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
+    worker = site.own(MAP_WORKER)
+    if worker and name == worker.name and (origin := settings_of(request.scope).map_origin):
+        headers["Content-Security-Policy"] = WORKER_POLICY.format(origin=origin)
     return Response(body, headers=headers, media_type=found.media_type)
 
 

@@ -35,6 +35,7 @@ from application.pages.choices import Choices
 from application.pages.columns import MOST_COLUMNS, column_rows, is_known
 from application.pages.dataset import DatasetPage, check_of, geometry_sentence, left_out_sentence, sentence
 from application.pages.downloads import Estimate, download_rows
+from application.pages.live_map import live_map
 from application.pages.map import Map, make_map
 from application.pages.preview import MOST_COLUMNS as PREVIEW_COLUMNS
 from application.pages.preview import ROWS, Preview, make_preview
@@ -79,8 +80,10 @@ async def show_dataset(request: Request, current: Service, name: str, sent: Pair
 
     def answer() -> Response:
         page = _page(result, told, offer.description, estimate, first=first, problem=problem)
+        live = live_map(result, estimate, current.settings.map_style_url) if page.map else None
         max_age = 0 if estimate.is_pending else FRESH_SECONDS
-        return page_response(request, "dataset.html", page, max_age=max_age)
+        has_map = live is not None
+        return page_response(request, "dataset.html", page, max_age=max_age, has_map=has_map, live=live)
 
     return await asyncio.to_thread(answer)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from application.datasets.dates import date_histogram
 from application.datasets.figures import Figures
 from application.datasets.places import PlaceSurvey
 from application.datasets.profile import BARS, MOST_TOP, ColumnProfile, Frequent, Histogram
@@ -95,8 +96,14 @@ class ColumnSurvey:
             blanks=self._blanks if _is_text(self._kind) else None,
             distinct=self._distinct(),
             top=self._top(),
-            histogram=self._bars.histogram(self._figures) if self._bars else None,
+            histogram=self._bars.histogram(self._figures) if self._bars else self._dates(),
         )
+
+    def _dates(self) -> Histogram | None:
+        """Texts as dates, where all of them are some, and each was counted."""
+        if not _is_text(self._kind) or self._is_rare or self._has_dropped or len(self._counts) <= MOST_TOP:
+            return None
+        return date_histogram({text: count for text, count in self._counts.items() if text})
 
     def _add_hashes(self, values: pl.Series) -> None:
         import polars as pl

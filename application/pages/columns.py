@@ -51,7 +51,7 @@ def column_rows(description: Description, query: Query, labels: Labels) -> tuple
                 described.description,
                 column.engine_name in chosen,
                 _filled(described.figures, seen, rows, profile),
-                _often(seen, profile, labels.get(column.name, {})) or _bounds(described.figures),
+                _often(seen, profile, labels.get(column.name, {})) or _bounds(described.figures, seen),
                 _bars(seen),
             )
         )
@@ -121,10 +121,12 @@ def _bars(seen: ColumnProfile | None) -> tuple[int, ...]:
     return tuple(-(-HEIGHT * count // most) for count in seen.histogram.counts)
 
 
-def _bounds(known: Figures) -> str:
-    if known.low is None or known.high is None:
+def _bounds(known: Figures, seen: ColumnProfile | None) -> str:
+    """The least and the greatest value: the ends of the chart, where there is one."""
+    ends = (seen.histogram.low, seen.histogram.high) if seen and seen.histogram else (known.low, known.high)
+    if None in ends:
         return ""
-    low, high = (_short(_text(value)) for value in (known.low, known.high))
+    low, high = (_short(_text(value)) for value in ends if value is not None)
     return low if low == high else f"{low} to {high}"
 
 

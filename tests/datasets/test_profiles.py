@@ -149,6 +149,30 @@ def test_histograms_count_every_value_once_in_its_bar(rows: pa.Table, profile: P
     assert sum(abs(truth[place] - count) for place, count in enumerate(histogram.counts)) <= ROWS // 100
 
 
+def test_dates_as_text_have_a_histogram_by_their_days(tmp_path: Path) -> None:
+    days = [dt.date(1990, 1, 1) + dt.timedelta(days=DICE.randint(0, 9000)) for _ in range(3000)]
+    texts = [day.isoformat() for day in days]
+    partial = ["1984", "1985-03"]
+    columns = {
+        "days": [*texts, None, ""],
+        "partial": [*texts, *partial],
+        "years": [str(1000 + number % 900) for number in range(3002)],
+        "other": [*texts, "unknown", "2024-02-30"],
+        "few": [texts[number % 5] for number in range(3002)],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    found = Asked(tmp_path).found("a").columns
+    for name, more in (("days", []), ("partial", [dt.date(1984, 1, 1), dt.date(1985, 3, 1)])):
+        histogram, all_days = found[name].histogram, [*days, *more]
+        assert histogram
+        low, high = min(all_days), max(all_days)
+        assert (histogram.low, histogram.high) == (low.isoformat(), high.isoformat())
+        truth = Counter(min(19, (day - low).days * 20 // (high - low).days) for day in all_days)
+        assert list(histogram.counts) == [truth[place] for place in range(20)]
+    # What may be no date, is none, or is told by its frequent values.
+    assert [found[name].histogram for name in ("years", "other", "few")] == [None] * 3
+
+
 def test_words_and_flags_have_no_histogram(profile: Profile) -> None:
     assert [profile.columns[name].histogram for name in ("word", "kind", "yes", "list")] == [None] * 4
 

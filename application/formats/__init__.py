@@ -1,6 +1,7 @@
 """The formats a dataset can be downloaded in, by extension."""
 
 from dataclasses import replace
+from functools import partial
 
 from application.formats.base import Chunk, Encoder, Format, GroupEncoder
 from application.geometry import WGS84
@@ -14,6 +15,21 @@ _FEATURE_WRITERS = (*_TEXT_WRITERS, "shapely")
 _LAYER_WRITERS = (*_FEATURE_WRITERS, "duckdb-extension-spatial")
 # `growth` is the most that was measured, rounded up: 19 and 45 times what dictionaries had made small, for
 # Arrow 28 of small numbers, and for Parquet 1.9 and xlsx 17, of files of six rows.
+
+# What GDAL writes, by the engine.
+_layer = partial(
+    Format,
+    check="application.formats.layer:check",
+    writers=_LAYER_WRITERS,
+    growth=20,
+    random_access=True,
+    whole=True,
+    spooled=True,
+    layer=True,
+    geometry=True,
+    words=True,
+    wkt=True,
+)
 
 FORMATS: dict[str, Format] = {
     row.extension: row
@@ -136,41 +152,21 @@ FORMATS: dict[str, Format] = {
             geometry=True,
             words=True,
         ),
-        Format(
+        _layer(
             extension="fgb",
             media_type="application/flatgeobuf",
             use="QGIS, GDAL and maps on the web, which fetch a part of it by URL",
             encoder="application.engine.layers:FlatgeobufEncoder",
-            check="application.formats.layer:check",
-            writers=_LAYER_WRITERS,
             revision=1,
-            growth=20,
-            random_access=True,
-            whole=True,
-            spooled=True,
-            layer=True,
             reorders=True,
-            geometry=True,
-            words=True,
-            wkt=True,
         ),
-        Format(
+        _layer(
             extension="gpkg",
             media_type="application/geopackage+sqlite3",
             use="QGIS, ArcGIS and other tools for geography",
             encoder="application.engine.layers:GeopackageEncoder",
-            check="application.formats.layer:check",
-            writers=_LAYER_WRITERS,
             revision=2,
-            growth=20,
-            random_access=True,
-            whole=True,
-            spooled=True,
-            layer=True,
-            geometry=True,
-            words=True,
             dated=True,
-            wkt=True,
         ),
         Format(
             extension="arrow",

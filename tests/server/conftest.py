@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from tests.support import tables
-from tests.support.serving import Served, serving_folder
+from tests.support.gate import Gate, gated
+from tests.support.serving import Served, eventually, productions, serving_folder
 
 SETTINGS = ("AWS_", "DATASET_", "CORS_", "SPOOL_", "API_KEY", "TRUSTED_", "RATE_", "CLIENT_")
 
@@ -49,3 +50,11 @@ def server(folder: Path) -> Iterator[Served]:
     """A server over those datasets."""
     with serving_folder(folder) as served:
         yield served
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """Before every production; at the end none runs."""
+    with gated(monkeypatch) as found:
+        yield found
+    assert eventually(lambda: productions() == 0)

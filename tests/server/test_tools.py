@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tests.support import tables
-from tests.support.gate import Gate, gated
+from tests.support.gate import Gate
 from tests.support.proxy import proxying
 from tests.support.serving import Served, serving_folder
 from tests.support.tools import FEW_ROWS, TOOLS
@@ -49,12 +49,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     assert len(csv) > 19_000_000
     with serving_folder(root) as served:
         yield Place(served, rows, csv)
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    with gated(monkeypatch) as found:
-        yield found
 
 
 def fresh(extension: str) -> str:

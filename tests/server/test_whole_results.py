@@ -14,7 +14,7 @@ import pytest
 
 from application.downloads import terms
 from tests.support import tables
-from tests.support.gate import Gate, gated
+from tests.support.gate import Gate
 from tests.support.serving import Served, eventually, productions, serving_folder
 
 pytestmark = pytest.mark.slow
@@ -40,13 +40,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(root: Path) -> Iterator[Served]:
     with serving_folder(root) as found:
         yield found
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    with gated(monkeypatch) as found:
-        yield found
-    assert eventually(lambda: productions() == 0)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tests.support import tables, workbooks
-from tests.support.gate import Gate, gated
+from tests.support.gate import Gate
 from tests.support.serving import Served, eventually, productions, serving_folder
 
 ROWS = tables.GROUP_ROWS
@@ -35,13 +35,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(root: Path) -> Iterator[Served]:
     with serving_folder(root) as found:
         yield found
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    with gated(monkeypatch) as found:
-        yield found
-    assert eventually(lambda: productions() == 0)
 
 
 def fresh() -> str:

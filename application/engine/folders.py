@@ -109,19 +109,19 @@ def watched(
         while shutil.disk_usage(work.path).free < FREE_BYTES and workplace.make_room():
             continue
 
-    def watch() -> None:
-        while not over.wait(LOOK_SECONDS):
-            try:
-                look()
-            except Exception as error:  # noqa: BLE001 - it is raised where the file is made
-                failures.append(error)
-                interrupt()
-                return
-
     def check() -> None:
         if failures:
             raise failures[0]
         look()
+
+    def watch() -> None:
+        while not over.wait(LOOK_SECONDS):
+            try:
+                check()
+            except Exception as error:  # noqa: BLE001 - it is raised where the file is made
+                failures.append(error)
+                # What has not quite begun hears nothing, so it is told again.
+                interrupt()
 
     watcher = threading.Thread(target=watch, name="layer", daemon=True)
     watcher.start()

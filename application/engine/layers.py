@@ -7,14 +7,11 @@ import sqlite3
 import weakref
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from application.about import About
 from application.engine.database import OUT_OF_MEMORY, extension_file, literal
@@ -24,7 +21,7 @@ from application.errors import EngineFailed, ResultTooLarge, SpoolFull
 from application.formats.base import Chunk
 from application.formats.features import FeatureReader
 from application.formats.groups import Groups
-from application.formats.layer import values
+from application.formats.layer import Seen, values
 from application.formats.words import NOTHING, key_values
 from application.formats.workplace import MEMORY_BYTES, NOWHERE, Workplace
 from application.geometry.systems import well_known_text
@@ -38,17 +35,6 @@ GROUP_BYTES = 4 << 20
 CURRENT_DATE = ("OGR_CURRENT_DATE", "2000-01-01T00:00:00.000Z")
 # What GDAL and SQLite say of a full disk.
 FULL_WORDS = ("No space left", "disk is full")
-# Of earlier days the engine hands it wrong ones.
-FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9999, 12, 31)
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What all rows of a file have in common."""
-
-    is_extended: bool = True  # each has a geometry that is not empty
-    odd_days: set[str] = field(default_factory=set)
-    not_numbers: set[str] = field(default_factory=set)
 
 
 class LayerEncoder:
@@ -64,7 +50,7 @@ class LayerEncoder:
         self._name = shape.geometry.column
         self._crs = shape.crs or shape.geometry.crs
         self._workplace = workplace
-        self._seen = _Seen()
+        self._seen = Seen()
         self._groups = Groups(GROUP_ROWS, GROUP_BYTES)
         self._database: duckdb.DuckDBPyConnection | None = None
         self._is_interrupted = False
@@ -94,7 +80,7 @@ class LayerEncoder:
             for column, name in zip(properties.columns, properties.schema.names, strict=True)
         ]
         for column, name in zip(columns, properties.schema.names, strict=True):
-            self._look(column, name)
+            self._seen.look(column, name)
         self._seen.is_extended &= bool(extended(geometries).all())
         made = pa.RecordBatch.from_arrays([*columns, as_wkb(geometries)], schema=self._schema)
         self._keep(self._groups.add(made))
@@ -139,7 +125,9 @@ class LayerEncoder:
         """Stop what is being written, from any thread."""
         self._is_interrupted = True
         if self._database:
-            self._database.interrupt()
+            # It may have ended, and be closed, just now.
+            with suppress(duckdb.ConnectionException):
+                self._database.interrupt()
 
     def _keep(self, groups: Iterable[pa.Table]) -> None:
         """Write groups of rows for GDAL, whose bytes depend on where they end."""
@@ -149,15 +137,6 @@ class LayerEncoder:
                 self._workplace.report(0, self._work.size)
         except OSError as error:
             raise _told(error) from error
-
-    def _look(self, column: pa.Array, name: str) -> None:
-        if pa.types.is_date(column.type):
-            found = pc.min_max(column)
-            days = [found[end].as_py() for end in ("min", "max") if found[end].is_valid]
-            if any(not FIRST_DAY <= day <= LAST_DAY for day in days):
-                self._seen.odd_days.add(name)
-        elif pa.types.is_floating(column.type) and pc.any(pc.is_nan(column)).as_py():
-            self._seen.not_numbers.add(name)
 
     def _copy(self, path: Path) -> None:
         os.environ[CURRENT_DATE[0]] = CURRENT_DATE[1]

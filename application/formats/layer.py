@@ -1,6 +1,8 @@
 """Columns as GDAL's writers keep them: what they would lose or round is text with all its digits."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +14,28 @@ from application.formats.scalars import is_json, is_string
 from application.models import Column
 
 types = pa.types
+
+# Of earlier days the engine hands GDAL wrong ones.
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9999, 12, 31)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What all rows of a file have in common."""
+
+    is_extended: bool = True  # each has a geometry that is not empty
+    odd_days: set[str] = field(default_factory=set)
+    not_numbers: set[str] = field(default_factory=set)
+
+    def look(self, column: pa.Array, name: str) -> None:
+        """Take in some values of a column."""
+        if pa.types.is_date(column.type):
+            found = pc.min_max(column)
+            days = [found[end].as_py() for end in ("min", "max") if found[end].is_valid]
+            if any(not FIRST_DAY <= day <= LAST_DAY for day in days):
+                self.odd_days.add(name)
+        elif pa.types.is_floating(column.type) and pc.any(pc.is_nan(column)).as_py():
+            self.not_numbers.add(name)
 
 
 def check(columns: Sequence[Column], extension: str) -> None:

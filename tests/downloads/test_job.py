@@ -1,6 +1,7 @@
 """What is known of a production before it runs."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pytest
 
 from application.downloads.job import LEAF_BYTES, DownloadJob
 from application.downloads.plan import Request
+from application.formats.workplace import MEMORY_BYTES
 from application.production.productions import Productions
 from application.service import Service, open_service
 from application.settings import Settings
@@ -55,6 +57,20 @@ def test_the_size_is_what_a_limit_leaves_where_nothing_else_decides_which_rows(
     assert size(service, monkeypatch, ("limit", "90"), ("offset", "10")) == whole * 100 // ROWS
     assert size(service, monkeypatch, ("limit", "90"), ("sort", "n")) == whole
     assert size(service, monkeypatch, ("limit", "90"), ("long__contains", "7")) == whole
+
+
+def test_the_engine_s_own_memory_counts_where_it_makes_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pq.write_table(pa.table({"n": [1], "geometry": ["POINT (1 2)"]}), tmp_path / "places.parquet")
+    jobs: list[DownloadJob] = []
+    monkeypatch.setattr(Productions, "join", lambda _, __, make, *___: jobs.append(make()))
+    settings = Settings(dataset_bucket=tmp_path.as_uri(), dataset_prefix="", spool_dir=tmp_path)
+    with closing(open_service(settings)) as service:
+        for extension in ("geojson", "gpkg"):
+            service.downloads.open(service.downloads.plan(Request("places", extension, ())))
+    features, layer = jobs
+    assert layer.memory - features.memory == MEMORY_BYTES
 
 
 def test_what_repeats_counts_for_its_values_all_the_same(

@@ -95,7 +95,7 @@ def test_what_has_no_manifest_is_a_problem(server: Served, path: str, status: in
 def test_a_client_that_leaves_stops_its_production(tmp_path: Path) -> None:
     import socket
 
-    tables.write(tables.large(48), tmp_path / "rows.parquet")
+    tables.write(tables.large(24), tmp_path / "rows.parquet")
     with serving_folder(tmp_path) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             connection.sendall(b"GET /datasets/rows/manifest?format=json HTTP/1.1\r\nHost: localhost\r\n\r\n")

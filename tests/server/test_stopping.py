@@ -80,7 +80,7 @@ def test_at_a_stop_a_running_download_finishes_and_new_ones_are_refused(folder: 
 
 def test_at_a_stop_a_result_that_is_made_whole_first_still_comes_whole(tmp_path: Path) -> None:
     key, secret = "AKIATESTKEY00001", "a-secret-of-the-tests"
-    tables.write(tables.large(24), tmp_path / "bucket" / "large.parquet")
+    tables.write(tables.large(4), tmp_path / "bucket" / "large.parquet")
     with (
         s3_server(tmp_path, key, secret) as endpoint,
         proxying(endpoint) as proxy,

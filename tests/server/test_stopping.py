@@ -21,7 +21,7 @@ from starlette.types import Message
 
 from application.errors import ClientStalled, StorageUnavailable
 from application.main import create_app
-from application.service import LANE_SHARE
+from application.service.assembly import LANE_SHARE
 from application.settings import Settings
 from tests.support import tables
 from tests.support.proxy import proxying

@@ -52,9 +52,17 @@ def server(folder: Path) -> Iterator[Served]:
         yield served
 
 
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of 44 MB as JSON, to be copied."""
+    path = tmp_path_factory.mktemp("large") / "large.parquet"
+    tables.write(tables.large(24), path)
+    return path
+
+
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    """Before every production; at the end none runs."""
+    """A gate before every production, of which none is left at the end."""
     with gated(monkeypatch) as found:
         yield found
     assert eventually(lambda: productions() == 0)

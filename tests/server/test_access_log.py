@@ -46,14 +46,6 @@ def log(capsys: pytest.CaptureFixture[str]) -> Log:
     return Log(capsys)
 
 
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset of 44 MB as JSON."""
-    path = tmp_path_factory.mktemp("large") / "large.parquet"
-    tables.write(tables.large(24), path)
-    return path
-
-
 @pytest.fixture
 def folder(tmp_path: Path, large: Path) -> Path:
     tables.write(tables.sample(), tmp_path / "sample.parquet")

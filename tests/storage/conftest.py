@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from application.models import ObjectMeta
 from application.storage import Storage, open_storage
 from tests.support.s3_server import s3_server
 
@@ -36,6 +37,16 @@ def fill(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(f"the bytes of {name}".encode())
+
+
+def known(storage: Storage, path: str) -> ObjectMeta:
+    meta = storage.head(path)
+    assert meta is not None
+    return meta
+
+
+def paths(storage: Storage, prefix: str = "") -> list[str]:
+    return [meta.path for meta in storage.list(prefix)]
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pytest
 from application.errors import DatasetChanged, StorageUnavailable
 from application.models import ObjectMeta
 from application.storage import Storage, open_storage
-from tests.storage.conftest import fill
+from tests.storage.conftest import fill, known, paths
 
 
 @pytest.fixture
@@ -23,16 +23,6 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def storage(folder: Path) -> Storage:
     return open_storage(str(folder.parent), "dataset")
-
-
-def known(storage: Storage, path: str) -> ObjectMeta:
-    meta = storage.head(path)
-    assert meta is not None
-    return meta
-
-
-def paths(storage: Storage, prefix: str = "") -> list[str]:
-    return [meta.path for meta in storage.list(prefix)]
 
 
 def test_a_listing_is_in_the_order_of_bytes(storage: Storage) -> None:

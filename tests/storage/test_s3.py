@@ -18,9 +18,8 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 
 from application.errors import DatasetChanged, StorageUnavailable
-from application.models import ObjectMeta
 from application.storage import Storage, open_storage, s3
-from tests.storage.conftest import KEY, SECRET, Bucket, fill
+from tests.storage.conftest import KEY, SECRET, Bucket, fill, known, paths
 from tests.support.s3_server import start_s3_server
 
 
@@ -79,16 +78,6 @@ def untagged(request: pytest.FixtureRequest, bucket: Bucket) -> Iterator[Storage
     """The same two without entity tags."""
     with before(bucket, strict=request.param == "strict", tagged=False) as found:
         yield found
-
-
-def known(storage: Storage, path: str) -> ObjectMeta:
-    meta = storage.head(path)
-    assert meta is not None
-    return meta
-
-
-def paths(storage: Storage, prefix: str = "") -> list[str]:
-    return [meta.path for meta in storage.list(prefix)]
 
 
 def test_a_listing_is_in_the_order_of_bytes(bucket: Bucket) -> None:

@@ -5,10 +5,11 @@ from contextlib import AsyncExitStack, nullcontext
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from application.access.access import Access
 from application.access.rates import Limit, Quota, Verdict
+from application.api.middleware.base import HttpMiddleware
 from application.api.middleware.paths import is_counted, is_download, is_open
 from application.api.places import download_place
 from application.api.problems import download_error
@@ -20,20 +21,14 @@ from application.errors import DownloadError, KeyRefused, RateExceeded
 BLANKS = " \t"
 
 
-class AccessMiddleware:
+class AccessMiddleware(HttpMiddleware):
     """Refuses what settings of access forbid; off is what is not set.
 
     Rates go before keys, so that guesses at keys count too. A download has its place until its response
     ends, in whatever way. What is sent with a key is for its owner's cache alone.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def surround(self, scope: Scope, receive: Receive, send: Send) -> None:
         access = access_of(scope)
         key = _find_key(scope, access)
         asker = f"key:{key}" if key else f"address:{client_of(scope).network}"

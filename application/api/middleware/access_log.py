@@ -6,6 +6,7 @@ import time
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from application.api.middleware.base import HttpMiddleware
 from application.api.problems import problem_code
 from application.api.state import client_of, connection_of, settings_of
 from application.lifespan import Lifespan
@@ -21,17 +22,14 @@ from application.telemetry.facts import (
 )
 
 
-class AccessLogMiddleware:
+class AccessLogMiddleware(HttpMiddleware):
     """Watches what goes out and in; handlers add what only they know to the request's facts."""
 
     def __init__(self, app: ASGIApp, lifespan: Lifespan) -> None:
-        self.app = app
+        super().__init__(app)
         self._lifespan = lifespan
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def surround(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.monotonic()
         facts = facts_of(scope)
         facts.method, facts.path = scope["method"], scope["path"][:LONGEST_PATH]

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from application.access.addresses import Client, TrustedProxies
+from application.api.middleware.base import HttpMiddleware
 from application.api.state import CLIENT, access_of
 
 LAMBDA_CONTEXT = "x-amzn-request-context"
@@ -18,16 +19,10 @@ NO_CONTEXT = "null"
 LAMBDA_ADDRESSES = (("http", "sourceIp"), ("identity", "sourceIp"))
 
 
-class ClientMiddleware:
+class ClientMiddleware(HttpMiddleware):
     """Believes trusted proxies, and Lambda's headers on Lambda only: elsewhere anyone can write them."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def surround(self, scope: Scope, receive: Receive, send: Send) -> None:
         access = access_of(scope)
         if not access.on_lambda:
             kept = [item for item in scope["headers"] if not item[0].lower().startswith(LAMBDA_PREFIX)]

@@ -5,24 +5,22 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.api.connections import Connections
+from application.api.middleware.base import HttpMiddleware
 from application.api.state import CONNECTION, settings_of
 from application.errors import ClientStalled
 
 
-class ConnectionMiddleware:
+class ConnectionMiddleware(HttpMiddleware):
     """Outside of all that is to see the failure; nothing further out may wrap ``receive``.
 
     Where the server lets no connection be broken off, the failure is raised for it to do what it does.
     """
 
     def __init__(self, app: ASGIApp, connections: Connections) -> None:
-        self.app = app
+        super().__init__(app)
         self._connections = connections
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def surround(self, scope: Scope, receive: Receive, send: Send) -> None:
         seconds, started = settings_of(scope).client_stall_seconds, False
         connection = self._connections.open(scope, receive)
         scope["state"][CONNECTION] = connection

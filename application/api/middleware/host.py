@@ -3,23 +3,18 @@
 from http import HTTPStatus
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
+from application.api.middleware.base import HttpMiddleware
 from application.api.problems import problem_response, request_id
 
 
-class HostMiddleware:
+class HostMiddleware(HttpMiddleware):
     """400 where a request of HTTP/1.1 names no host, or several."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["http_version"] != "1.1":
-            await self.app(scope, receive, send)
-            return
+    async def surround(self, scope: Scope, receive: Receive, send: Send) -> None:
         count = sum(name.lower() == b"host" for name, _ in scope["headers"])
-        if count == 1:
+        if count == 1 or scope["http_version"] != "1.1":
             await self.app(scope, receive, send)
             return
         detail = f"An HTTP/1.1 request has one Host field, and this one has {count}."

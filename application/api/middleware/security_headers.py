@@ -1,8 +1,9 @@
 """Headers that keep browsers from doing more with a response than is meant."""
 
 from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
+from application.api.middleware.base import HttpMiddleware
 from application.api.state import client_of
 
 HEADERS = {
@@ -25,17 +26,10 @@ POLICIES = {"/docs": DOCS_POLICY, "/redoc": DOCS_POLICY}
 STRICT_TRANSPORT = "max-age=31536000"
 
 
-class SecurityHeadersMiddleware:
+class SecurityHeadersMiddleware(HttpMiddleware):
     """Adds what a response has not set itself; Strict-Transport-Security where the request came by https."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
+    async def surround(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_safe(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)

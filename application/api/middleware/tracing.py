@@ -1,21 +1,16 @@
 """A span for each request, around all that is done for it."""
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
+from application.api.middleware.base import HttpMiddleware
 from application.telemetry.facts import LONGEST_PATH, facts_of
 from application.telemetry.tracing import request_span, trace_id
 
 
-class TracingMiddleware:
+class TracingMiddleware(HttpMiddleware):
     """Outside the access log, whose facts it adds to the span; free where no traces are sent."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def surround(self, scope: Scope, receive: Receive, send: Send) -> None:
         attributes = {"http_request_method": scope["method"], "url_path": scope["path"][:LONGEST_PATH]}
         with request_span(scope["method"], scope["headers"], **attributes) as span:
             facts = facts_of(scope)

@@ -51,6 +51,8 @@ class Estimates:
         self._samples = Samples(catalogue, engine, probe)
         self._ways = ways
         self._lanes = Lanes(AT_ONCE, 1)
+        # Of who waits on the event loop alone; gone with the work.
+        self._glimpses: dict[tuple[Request, str], Glimpse] = {}
         # Bytes, or why a format cannot have the rows.
         self._sizes: Findings[int | str] = Findings(MOST_KEPT)
 
@@ -73,24 +75,28 @@ class Estimates:
 
         The rest is found meanwhile, while nobody waits, for who asks again. Raises as ``find``.
         """
-        glimpse = Glimpse()
+        glimpse = None
         with suppress(TimeoutError):
             async with asyncio.timeout(most):
                 dataset = await self._downloads.find(request.name)
                 located = await self._downloads.located(request)
-                steps = self._steps(request, dataset, _formats(request), located)
-                work = self._lanes.begin(dataset.name, lambda: glimpse.follow(steps, self._lanes))
-                try:
-                    with suppress(TimeoutError):
-                        await outcome(work, seconds)
-                    await outcome(glimpse.is_some)
-                    if glimpse.found is None:
-                        await outcome(work)
-                finally:
-                    work.cancel()
-        if glimpse.found is None:
+                glimpse = self._glimpse(request, dataset, located)
+                await glimpse.wait(seconds)
+        if glimpse is None or glimpse.found is None:
             raise Busy(BUSY)
         return glimpse.found, glimpse.is_whole
+
+    def _glimpse(self, request: Request, dataset: Dataset, located: Located) -> Glimpse:
+        """A glimpse of an estimate that is being made, else of one that begins now."""
+        key = (request, dataset.e_tag)
+        if (known := self._glimpses.get(key)) is not None:
+            return known
+        glimpse = Glimpse()
+        steps = self._steps(request, dataset, _formats(request), located)
+        glimpse.work = self._lanes.begin(dataset.name, lambda: glimpse.follow(steps, self._lanes))
+        self._glimpses[key] = glimpse
+        glimpse.work.add_done_callback(lambda _: self._glimpses.pop(key, None))
+        return glimpse
 
     def begin(self, request: Request, dataset: Dataset, located: Located = NOWHERE) -> "Future[Estimate]":
         """Begin to estimate a download of a dataset that is known, and of rows that its areas name.

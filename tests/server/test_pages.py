@@ -260,7 +260,10 @@ def test_a_page_waits_for_the_size_of_one_format_and_has_the_others_later(
 ) -> None:
     own, go_on = estimates.estimated_size, threading.Event()
 
+    asked: list[str] = []
+
     def size(plan: Plan, *given: Any) -> int:
+        asked.append(plan.format.extension)
         assert plan.format.extension == "csv" or go_on.wait(SECONDS)
         return own(plan, *given)
 
@@ -269,6 +272,10 @@ def test_a_page_waits_for_the_size_of_one_format_and_has_the_others_later(
     with monkeypatch.context() as hasty:
         hasty.setattr("application.api.views.dataset.SOON_SECONDS", 0.0)
         first = page(served, path).one("section", class_="rail")
+        # Who asks again joins what goes on.
+        again = page(served, path).one("section", class_="rail")
+    assert again.one("a", class_="button").words == first.one("a", class_="button").words
+    assert asked.count("csv") == 1
     assert "data-pending" in first.attributes
     assert re.search(r"Download CSV · about \d+ bytes", first.one("a", class_="button").words)
     assert re.match(r"\d+ of \d+ rows", first.one(id="sentence").words)

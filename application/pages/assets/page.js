@@ -79,16 +79,16 @@ if (pending) {
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
     const next = page.querySelector('.rail');
     if (!next) return;
-    if (next.hasAttribute('data-pending')) {
-      if (left > 1) setTimeout(look, 2000, left - 1);
-      return;
-    }
+    const isPending = next.hasAttribute('data-pending');
+    if (isPending && left > 1) setTimeout(look, 2000, left - 1);
+    // What nobody had time for says less than what is there.
+    if (isPending && !next.querySelector('.button')?.textContent.includes('·')) return;
     for (const part of ['.sentence', '.apart', '.button', '.formats']) {
       const found = next.querySelector(part);
       if (found) pending.querySelector(part)?.replaceWith(found);
     }
   };
-  setTimeout(look, 1500, 5);
+  setTimeout(look, 1500, 8);
 }
 
 // A result in the making: looks again until it is there.

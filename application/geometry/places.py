@@ -54,6 +54,8 @@ class Place:
         if shapely.get_type_id(self.geometry) not in POLYGONS:
             return None
         pieces = np.array(_cut(self.geometry), dtype=object)
+        if len(pieces) < 2:
+            return None
         return _Tiles(self.geometry, pieces) if shapely.is_valid(pieces).all() else None
 
 
@@ -124,7 +126,12 @@ def _cut(geometry: Any) -> list[Any]:
         if size <= TILE_POSITIONS:
             done.append(piece)
             continue
-        halves = [half for box in _halves(piece.bounds) if (half := _within(piece, box))]
+        try:
+            halves = [half for box in _halves(piece.bounds) if (half := _within(piece, box))]
+        except shapely.errors.GEOSException:
+            # What is too thin there cannot be cut; it is as right whole.
+            done.append(piece)
+            continue
         if sum(map(shapely.get_num_coordinates, halves)) > size * MOST_GROWTH:
             done.append(piece)
         else:

@@ -135,6 +135,21 @@ def test_a_large_area_in_tiles_tells_what_the_whole_tells(relation: str) -> None
     assert getattr(place, relation)(found).tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("points", [3000, 6000])
+def test_a_large_area_that_cannot_be_cut_tells_what_it_tells(points: int) -> None:
+    # Spikes so thin that a cut leaves less than a ring of them.
+    turns = [2 * math.pi * corner / points for corner in range(points)]
+    reaches = [0.15 * (1 - 0.5 * (corner % 2)) for corner in range(points)]
+    corners = [
+        (round(-1.864 + reach * math.cos(turn), 15), round(51.7 + reach * math.sin(turn), 15))
+        for reach, turn in zip(reaches, turns, strict=True)
+    ]
+    found = shapely.points(np.random.default_rng(4).uniform(-0.16, 0.16, (500, 2)) + np.array([-1.864, 51.7]))
+    expected = shapely.contains(shapely.Polygon(corners), found)
+    assert Place(shapely.Polygon(corners)).contains(found).tolist() == expected.tolist()
+    assert 0 < expected.sum() < 500
+
+
 def test_a_large_area_is_for_many_threads() -> None:
     place, dice = Place(star(5000)), np.random.default_rng(3)
     points = shapely.points(dice.uniform(-1.4, 1.4, (2000, 2)))

@@ -119,7 +119,7 @@ def areas() -> None:
         outlines = {
             "district": outline(300, 0.03),
             "smooth": outline(220_000, 0.15),
-            "spiky": outline(220_000, 0.15, spikes=0.5),
+            "spiky": outline(220_000, 0.15, spikes=0.3),
         }
         table = pa.table({"reference": list(outlines), "geometry": list(outlines.values())})
         pq.write_table(table, Path(folder) / "area.parquet")
@@ -139,11 +139,11 @@ def areas() -> None:
 
 
 def outline(corners: int, size: float, spikes: float = 0.0) -> str:
-    """A ring of so many corners and degrees, as WKT; with ``spikes`` every other corner is nearer."""
+    """A ring of so many corners and degrees, as WKT; ``spikes`` are a part of its size, and each another."""
     ring = []
     for corner in range(corners):
-        turn = 2 * math.pi * corner / corners
-        reach = size * (1 - spikes * (corner % 2))
+        turn, dice = 2 * math.pi * corner / corners, corner * 2_654_435_761 % 2**32 / 2**32
+        reach = size * (1 + spikes * math.sin(40 * turn) * (0.6 + 0.4 * dice))
         ring.append(f"{-1.864 + reach * math.cos(turn):.15f} {51.7 + reach * math.sin(turn):.15f}")
     return f"POLYGON (({','.join([*ring, ring[0]])}))"
 

@@ -17,11 +17,13 @@ def shape_of(dataset: Dataset, chosen: Format) -> Shape | None:
     geometry = dataset.geometry
     if geometry is None or not (chosen.wkt or chosen.geometry):
         return None
+    column = next(column for column in dataset.columns if column.name == geometry.column)
     if not chosen.geometry:
         # The engine makes text of what it knows for WKB; the rest has to be read here.
-        column = next(column for column in dataset.columns if column.name == geometry.column)
         has_text = geometry.encoding == "wkt" or column.traits.geometry
         return Shape(geometry, "stored" if has_text else "wkt")
+    if chosen.textual and column.traits.geometry:
+        geometry = replace(geometry, encoding="wkt")
     return Shape(geometry, "feature", chosen.crs, dataset.words.key or DEFAULT_KEY if chosen.keyed else "")
 
 

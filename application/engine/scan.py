@@ -73,8 +73,9 @@ class Engine:
         That of INT96 only its values tell. Raises what ``batches`` raises.
         """
         if wkt and any(column.traits.geometry for column in query.columns):
-            # Who changes the geometry reads it as it is stored.
-            kept = query.shape.geometry.column if query.shape else ""
+            # Who changes the geometry reads it as it is stored, unless it is to be text.
+            shape = query.shape
+            kept = shape.geometry.column if shape and shape.geometry.encoding != "wkt" else ""
             dataset, query = changed(
                 dataset, query, lambda column: column if column.name == kept else as_wkt(column)
             )

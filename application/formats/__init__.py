@@ -219,6 +219,7 @@ MAPPED_PREVIEW = replace(
     encoder="application.formats.mapped:MappedPreviewEncoder",
     writers=_FEATURE_WRITERS,
     geometry=True,
+    textual=True,
 )
 
 

@@ -71,6 +71,7 @@ class Format:
     ``layer``: the engine makes it at the end, in such a folder; ``reorders``: in an order of its own, unless
     one was asked for. ``most_rows`` are as many as a file holds,
     None for no bound. ``geometry``: its rows are features, so it is only for datasets that have geometry.
+    ``textual``: of WKB they have the text that text formats have.
     ``words``: it has a place for what a file says about itself; ``dated``: and for when its data was changed;
     ``column_words``: and for descriptions of columns. ``wkt``: it is text, so geometry is WKT in it.
     ``crs``: the one reference system that it has, empty for any. ``keyed``: its features have ids.
@@ -97,6 +98,7 @@ class Format:
     layer: bool = False
     most_rows: int | None = None
     geometry: bool = False
+    textual: bool = False
     words: bool = False
     dated: bool = False
     column_words: bool = False

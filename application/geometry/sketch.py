@@ -6,41 +6,29 @@ first, or left out and counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
 from application.geometry import WGS84
 from application.geometry.drawn import Bounds, Drawn, Kind, Sketch
+from application.geometry.lines import CELLS, MOST_POSITIONS, Numbers, extent, fine, lines_of, on_grid
 from application.geometry.reading import read
 from application.geometry.systems import Change, change_anywhere
 from application.geometry.thinning import thinned
 from application.models import Geometry
 
-Numbers = npt.NDArray[np.float64]
-
-# A picture is so many cells wide; what is within one cannot be told apart.
-CELLS, FINE_CELLS = 900, 4000
-# Of all rows together; some ten bytes each in a picture.
-MOST_POSITIONS = 3000
-# Of one path, before it is known how large all are together.
-MOST_FINE = 6000
 # A box, closed.
 SHORT = 5
 MOST_PATHS = 1000
 COARSER, MOST_TRIES = 1.7, 12
 # Text is parsed slowly: 16 ms for a megabyte. Bytes, 2 ms.
 MOST_TEXT, MOST_BYTES = 256 << 10, 9 << 20
-# Taking a geometry apart holds the lock for 2 ms for so many parts.
-MOST_PARTS = 1000
-KINDS: dict[int, Kind] = {0: "point", 4: "point", 1: "line", 5: "line", 3: "area", 6: "area"}
-COLLECTION = 7
 
 
 @dataclass(slots=True)
@@ -120,65 +108,14 @@ def _bounded(value: pa.Array, encoding: str) -> tuple[pa.Array, bool]:
 def _paths(geometry: Any, row: int, by: Change) -> list[_Path]:
     """The parts of a geometry in degrees; none where it has too many, or is not on earth."""
     found = []
-    for part, (kind, positions) in enumerate(_lines(geometry)):
-        reduced = _fine(positions)
+    for part, (kind, positions) in enumerate(lines_of(geometry)):
+        reduced = fine(positions)
         x, y = by.points(reduced[:, 0], reduced[:, 1])
         moved = np.column_stack([x, y])
         if not _is_on_earth(moved):
             return []
         found.append(_Path(row, part if kind != "area" else 0, kind, moved))
     return found
-
-
-def _lines(geometry: Any) -> Iterable[tuple[Kind, Numbers]]:
-    """Each point, line and ring of a geometry; none where there are too many."""
-    geometries = np.array([geometry], dtype=object)
-    kind_id = int(shapely.get_type_id(geometry))
-    if KINDS.get(kind_id) == "point":
-        positions = shapely.get_coordinates(geometries)
-        step = -(-len(positions) // MOST_POSITIONS)
-        return [("point", positions[place : place + 1]) for place in range(0, len(positions), step)]
-    if shapely.get_num_geometries(geometry) > MOST_PARTS:
-        return []
-    parts = shapely.get_parts(geometries)
-    if kind_id == COLLECTION:
-        inner = [list(_lines(part)) for part in parts]
-        return [line for lines in inner for line in lines] if all(inner) else []
-    kind = KINDS[kind_id]
-    if kind == "area":
-        if shapely.get_num_interior_rings(parts).sum() > MOST_PARTS:
-            parts = shapely.polygons(shapely.get_exterior_ring(parts))
-        parts = shapely.get_rings(parts)
-    positions, owners = shapely.get_coordinates(parts, return_index=True)
-    cuts = np.flatnonzero(np.diff(owners)) + 1
-    return [(kind, piece) for piece in np.split(positions, cuts) if len(piece)]
-
-
-def _fine(positions: Numbers) -> Numbers:
-    """The positions in as fine a grid as leaves few of them."""
-    cells = FINE_CELLS
-    found = _on_grid(positions, cells)
-    while len(found) > MOST_FINE and cells > CELLS // 4:
-        cells //= 2
-        found = _on_grid(positions, cells)
-    return found if len(found) <= MOST_FINE else found[:: -(-len(found) // MOST_FINE)]
-
-
-def _on_grid(positions: Numbers, cells: int, cell: float = 0.0) -> Numbers:
-    """The positions without those in the same cell as the one before; the first and the last are kept."""
-    if len(positions) < 3:
-        return positions
-    # Column by column, which is far quicker than along the rows.
-    x, y = np.ascontiguousarray(positions[:, 0]), np.ascontiguousarray(positions[:, 1])
-    west, south = x.min(), y.min()
-    with np.errstate(all="ignore"):
-        cell = cell or float(max(x.max() - west, y.max() - south)) / cells
-        if not np.isfinite(cell) or cell <= 0:
-            return positions[[0, -1]]
-        x, y = np.floor((x - west) / cell), np.floor((y - south) / cell)
-    kept = np.ones(len(positions), dtype=bool)
-    kept[1:-1] = (x[1:-1] != x[:-2]) | (y[1:-1] != y[:-2])
-    return positions[kept]
 
 
 def _is_on_earth(positions: Numbers) -> bool:
@@ -231,7 +168,7 @@ def _largest(paths: Sequence[_Path], size: Callable[[_Path], int], most: int) ->
     """The paths that have at most so much together: the largest of each row, and of the rest the largest."""
     if sum(map(size, paths)) <= most:
         return list(paths)
-    order = sorted(range(len(paths)), key=lambda place: -_extent(paths[place].positions))
+    order = sorted(range(len(paths)), key=lambda place: -extent(paths[place].positions))
     first = {paths[place].row: place for place in reversed(order)}
     order = [*first.values(), *(place for place in order if first[paths[place].row] != place)]
     ends = np.cumsum([size(paths[place]) for place in order])
@@ -239,18 +176,13 @@ def _largest(paths: Sequence[_Path], size: Callable[[_Path], int], most: int) ->
 
 
 def _simple(positions: Numbers, cell: float) -> Numbers:
-    if _extent(positions) < cell:
+    if extent(positions) < cell:
         return positions[:1]
-    on_grid = _on_grid(positions, CELLS, cell)
-    if len(on_grid) <= SHORT:
-        return on_grid
-    line = shapely.simplify(shapely.LineString(on_grid), cell / 2, preserve_topology=False)
+    reduced = on_grid(positions, CELLS, cell)
+    if len(reduced) <= SHORT:
+        return reduced
+    line = shapely.simplify(shapely.LineString(reduced), cell / 2, preserve_topology=False)
     return np.asarray(shapely.get_coordinates(line))
-
-
-def _extent(positions: Numbers) -> float:
-    x, y = positions.T
-    return float(max(x.max() - x.min(), y.max() - y.min()))
 
 
 def bounds_in_degrees(bounds: Sequence[float], crs: str) -> Bounds | None:

@@ -9,8 +9,8 @@ from application.models import Dataset
 from application.pages import figures
 from application.pages.chips import Chip
 from application.pages.columns import ColumnRow
+from application.pages.controls import Form
 from application.pages.downloads import Download, Estimate
-from application.pages.form import Form
 from application.pages.geography import extent_words, kinds_words, system_words
 from application.pages.map import Map
 from application.pages.preview import Preview

@@ -1,7 +1,6 @@
 """The form of a dataset's page: its controls as they are shown, filled with choices."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from application.downloads.regions import Region
 from application.models import Column, Dataset
@@ -18,7 +17,8 @@ from application.pages.choices import (
     Choices,
     Comparison,
 )
-from application.pages.where import Where, control_of, make_where
+from application.pages.controls import Control, Form, Option, Problem
+from application.pages.where import control_of, make_where
 from application.pages.words import Labels, kind_of
 from application.query.filters import DEFAULT_OPERATOR, OPERATOR_MARK
 from application.query.operators import OPERATORS, Operator
@@ -38,70 +38,6 @@ DAYS = frozenset({"text", "date", "date and time"})
 TRUTHS = ("true", "false")
 # A value, and how many rows have it, None where nobody knows.
 Frequent = tuple[str, int | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One thing to choose: its value, what it is called, whether it is chosen, how many rows have it.
-
-    An operator that ``is_alone`` takes no value.
-    """
-
-    value: str
-    words: str
-    is_chosen: bool = False
-    rows: int | None = None
-    is_alone: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """A column to choose rows by: ticks where it has few values, else an operator and a value."""
-
-    place: int
-    column: str
-    kind: str
-    hint: str
-    operators: tuple[Option, ...]
-    value: str = ""
-    example: str = ""
-    suggestions: tuple[Option, ...] = ()
-    ticks: tuple[Option, ...] = ()
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with a control, for the summary of problems."""
-
-    control: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """All controls of the form, in the order of the page.
-
-    ``fields`` are columns to tick, or empty where there are so many that ``field_text`` takes their names,
-    of which ``names`` are suggestions; ``free`` is a comparison whose column is named, too.
-    """
-
-    action: str
-    periods: tuple[Option, ...]
-    first: tuple[Control, ...]
-    others: tuple[Control, ...]
-    free: Control | None
-    columns: int
-    names: tuple[str, ...]
-    fields: tuple[Option, ...]
-    is_whole: bool
-    field_text: str
-    sorts: tuple[Option, ...]
-    descending: bool
-    limit: str
-    kept: tuple[str, ...]
-    where: Where | None = None
-    problems: tuple[Problem, ...] = ()
 
 
 def make_form(

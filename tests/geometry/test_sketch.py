@@ -11,7 +11,8 @@ import pytest
 import shapely
 
 from application.geometry import WGS84
-from application.geometry.sketch import MOST_POSITIONS, Sketcher, bounds_in_degrees, sketch_of
+from application.geometry.lines import MOST_POSITIONS
+from application.geometry.sketch import Sketcher, bounds_in_degrees, sketch_of
 from application.models import Geometry
 from tests.support.geometry import TEXTS
 
@@ -105,11 +106,27 @@ def test_no_value_holds_pythons_lock_for_long() -> None:
     assert min(longest_pause(lambda: sketched(column)) for _ in range(5)) < 0.02
 
 
-def test_what_has_too_many_parts_is_counted_and_not_drawn() -> None:
-    many = shapely.multipolygons(
-        [shapely.box(n % 100, n // 100, n % 100 + 0.5, n // 100 + 0.5) for n in range(5000)]
-    )
-    sketch = sketched(pa.array([many.wkb, shapely.Point(1, 2).wkb]), "wkb")
+def test_what_is_empty_in_a_collection_takes_nothing_from_the_rest() -> None:
+    sketch = sketched(pa.array(["GEOMETRYCOLLECTION (POLYGON EMPTY, POINT (1 2), LINESTRING (0 0, 3 3))"]))
+    assert [item.kind for item in sketch.drawn] == ["point", "line"]
+
+
+def islands(count: int) -> shapely.MultiPolygon:
+    """Small squares side by side, and after them a large one."""
+    small = [shapely.box(n % 100, n // 100, n % 100 + 0.4, n // 100 + 0.4) for n in range(count)]
+    return shapely.multipolygons([*small, shapely.box(-20, -20, -5, -5)])
+
+
+def test_of_very_many_parts_the_largest_are_drawn() -> None:
+    sketch = sketched(pa.array([islands(3000).wkb]), "wkb")
+    assert sketch.left == 0
+    assert sketch.bounds is not None
+    assert sketch.bounds[:2] == (-20, -20)
+    assert positions(sketch) <= MOST_POSITIONS
+
+
+def test_what_has_too_many_parts_to_look_at_is_counted_and_not_drawn() -> None:
+    sketch = sketched(pa.array([islands(60_000).wkb, shapely.Point(1, 2).wkb]), "wkb")
     assert ([item.row for item in sketch.drawn], sketch.left) == ([1], 1)
 
 

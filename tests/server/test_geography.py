@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -144,6 +145,23 @@ def test_where_there_is_nothing_to_draw_the_page_is_there_all_the_same(path: str
     found = map_of(served, path)
     assert 'class="shapes"' not in found
     assert 'class="points"' not in found
+
+
+def test_a_page_shows_geometry_as_the_download_has_it(tmp_path: Path) -> None:
+    texts = ["POINT (1e-7 0.30000000000000004)", "MULTIPOINT (1 2, 3 4)", "POINT Z (1 2 3)", "POLYGON EMPTY"]
+    rows = ", ".join(f"('{text}'::GEOMETRY)" for text in texts)
+    duckdb.sql(
+        f"COPY (SELECT g AS geometry FROM (VALUES {rows}) AS t(g)) TO '{tmp_path / 'native.parquet'}' "
+        "(FORMAT parquet, GEOPARQUET_VERSION 'NONE')"
+    )
+    with serving_folder(tmp_path) as native:
+        for query in ("", "?crs=EPSG:3857"):
+            downloaded = [row["geometry"] for row in native.get(f"/native.json{query}").json()]
+            text = native.get(f"/native{query}", headers=HTML).text
+            preview = html.read(text).one("section", **{"aria-labelledby": "preview"})
+            shown = [item.all("bdi") for item in preview.all("td")]
+            assert ["".join(part.text for part in parts).replace("…", "") for parts in shown] == downloaded
+            assert 'class="points"' in text
 
 
 def test_a_dataset_with_a_column_of_the_formats_name_has_its_preview(served: Served) -> None:

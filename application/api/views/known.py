@@ -11,7 +11,8 @@ from application.errors import DatasetInvalid
 from application.formats import FORMATS
 from application.pages.choices import Choices
 from application.pages.columns import few_valued, frequent_values
-from application.pages.form import Form, make_form
+from application.pages.controls import Form
+from application.pages.form import make_form
 from application.query.area import reference_of
 from application.query.parsed import ParsedQuery, parse
 

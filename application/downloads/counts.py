@@ -63,6 +63,10 @@ class Counts:
             key = repr((plan.dataset.e_tag, rest.identity()))
             return rows, self._without.find(key, lambda: self._count_without(plan, rest, cancellation))
 
+    def remembered(self, plans: Sequence[Plan]) -> tuple[int | None, int | None]:
+        """The same without looking."""
+        return (self.known(plans[0]), None) if plans else (None, None)
+
     def _made(self, plans: Sequence[Plan]) -> int | None:
         """The rows that are known by the footers, or by a result that is there."""
         if (known := plans[0].query.known_rows(plans[0].dataset)) is not None:

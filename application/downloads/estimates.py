@@ -18,13 +18,12 @@ from application.downloads.findings import Findings
 from application.downloads.glimpse import Glimpse
 from application.downloads.plan import Plan, Request, find_format
 from application.downloads.refusals import excess_of
-from application.downloads.samples import Sample, Samples
+from application.downloads.samples import Sample, Samples, read_as
 from application.downloads.ways import Way, Ways
 from application.engine.probe import Probe
 from application.engine.scan import Engine
 from application.errors import Busy, CellTooLarge, DatasetInvalid, DownloadError, QueryInvalid
 from application.formats import FORMATS, Format
-from application.geometry.columns import geoarrow_encoding
 from application.models import Dataset, Query
 from application.storage.lanes import Lanes, outcome
 from application.telemetry import logger
@@ -73,17 +72,22 @@ class Estimates:
     async def soon(self, request: Request, seconds: float, most: float) -> tuple[Estimate, bool]:
         """What is known after so many seconds, of one format by ``most`` seconds, and whether that is all.
 
-        The rest is found meanwhile, while nobody waits, for who asks again. Raises as ``find``.
+        The rest is found meanwhile, while nobody waits, for who asks again. While others are estimated it is
+        what is remembered. Raises as ``find``.
         """
-        glimpse = None
+        dataset = await self._downloads.find(request.name)
+        try:
+            async with asyncio.timeout(most):
+                located = await self._downloads.located(request)
+        except TimeoutError:
+            raise Busy(BUSY) from None
+        glimpse = self._glimpse(request, dataset, located)
         with suppress(TimeoutError):
             async with asyncio.timeout(most):
-                dataset = await self._downloads.find(request.name)
-                located = await self._downloads.located(request)
-                glimpse = self._glimpse(request, dataset, located)
                 await glimpse.wait(seconds)
-        if glimpse is None or glimpse.found is None:
-            raise Busy(BUSY)
+        if glimpse.found is None:
+            steps = self._steps(request, dataset, _formats(request), located, counts=False)
+            return await asyncio.to_thread(next, steps), False
         return glimpse.found, glimpse.is_whole
 
     def _glimpse(self, request: Request, dataset: Dataset, located: Located) -> Glimpse:
@@ -130,13 +134,19 @@ class Estimates:
         return found
 
     def _steps(
-        self, request: Request, dataset: Dataset, formats: Sequence[Format], located: Located
+        self,
+        request: Request,
+        dataset: Dataset,
+        formats: Sequence[Format],
+        located: Located,
+        *,
+        counts: bool = True,
     ) -> Iterator[Estimate]:
-        """What is known once the rows are counted, and again with the size of each format."""
+        """What is known once rows are counted, or without that, and again with the size of each format."""
         plans, refused = self._plans(request, dataset, formats, located)
         query = plans[0].query if plans else Query(dataset.columns)
         extent = self._catalogue.extent(dataset, query)
-        rows, without = self._counts.of(plans)
+        rows, without = self._counts.of(plans) if counts else self._counts.remembered(plans)
         if not plans:
             rows = dataset.rows
         for plan in plans:
@@ -201,7 +211,7 @@ class Estimates:
             def estimate(plan: Plan = plan) -> int | str | None:
                 if time.monotonic() > until:
                     return None
-                read = _read_as(plan)
+                read = read_as(plan)
                 if read not in samples:
                     samples[read] = self._samples.of(plan, rows, extent)
                 return _sized(plan, samples[read], rows, at_most, self._downloads.folder)
@@ -216,12 +226,6 @@ class Estimates:
         else:
             way, reason = self._ways.of(plan, size, self._downloads.most_kept)
         return FormatEstimate(plan.format, way, reason, size, is_exact)
-
-
-def _read_as(plan: Plan) -> str:
-    """What decides the rows that an encoder is given: equal for formats that are written of the same ones."""
-    is_told = any(column.traits.geometry or geoarrow_encoding(column.field) for column in plan.query.columns)
-    return repr((replace(plan.query, dialect=None).identity(), is_told and plan.format.wkt, plan.query.shape))
 
 
 def _sized(

@@ -16,6 +16,7 @@ from application.engine.probe import Probe, has_windows
 from application.engine.scan import Engine
 from application.errors import DownloadError, ProductionCancelled
 from application.formats.geoarrow import GeoarrowTexts
+from application.geometry.columns import geoarrow_encoding
 
 SAMPLE_SECONDS = 1.5
 # So many rows are all encoded; of more a sample is, up to so many rows or bytes.
@@ -81,6 +82,12 @@ class Samples:
                 if _is_enough(found):
                     break
         return Sample(texts.schema, tuple(found), 0)
+
+
+def read_as(plan: Plan) -> str:
+    """What decides the rows that an encoder is given: equal for formats that are written of the same ones."""
+    is_told = any(column.traits.geometry or geoarrow_encoding(column.field) for column in plan.query.columns)
+    return repr((replace(plan.query, dialect=None).identity(), is_told and plan.format.wkt, plan.query.shape))
 
 
 def _is_enough(batches: Sequence[pa.RecordBatch]) -> bool:

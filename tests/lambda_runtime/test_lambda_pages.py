@@ -10,7 +10,7 @@ from tests.lambda_runtime.function import Function
 from tests.lambda_runtime.invocation import Ended, content
 from tests.support import html
 from tests.support.html import Element
-from tests.support.serving import Served
+from tests.support.serving import Served, eventually
 
 pytestmark = pytest.mark.adapter
 
@@ -64,6 +64,13 @@ def test_the_first_request_ever_is_a_page(
 
 def test_a_page_is_not_sent_again_to_who_has_it(lambda_function: Function) -> None:
     asked: dict[str, Any] = {**HTML, "accept-encoding": "gzip"}
+
+    def is_settled() -> bool:
+        """Until all sizes are known it changes."""
+        page = seen(lambda_function, "/sample?limit=1")
+        return not page.all("section", data_pending="")
+
+    assert eventually(is_settled)
     first = lambda_function.invoke("GET", "/sample?limit=1", asked)
     again = lambda_function.invoke(
         "GET", "/sample?limit=1", {**asked, "if-none-match": first.headers["etag"]}

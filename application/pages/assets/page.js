@@ -80,6 +80,7 @@ if (pending) {
     const next = page.querySelector('.rail');
     if (!next) return;
     const isPending = next.hasAttribute('data-pending');
+    pending.toggleAttribute('data-pending', isPending);
     if (isPending && left > 1) setTimeout(look, 2000, left - 1);
     // What nobody had time for says less than what is there.
     if (isPending && !next.querySelector('.button')?.textContent.includes('·')) return;

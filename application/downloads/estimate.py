@@ -30,6 +30,11 @@ class FormatEstimate:
     size: int | None = None
     is_exact: bool = False
 
+    @property
+    def is_known(self) -> bool:
+        """True for a size, and for what is refused."""
+        return self.size is not None or self.way is Way.REFUSED
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -48,6 +53,11 @@ class Estimate:
     groups_in_all: int
     bytes_read: int
     formats: tuple[FormatEstimate, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """True where the size of each format is known that can have the rows, and how many these are."""
+        return self.rows is not None and all(item.is_known for item in self.formats)
 
     def to_json(self) -> dict[str, Any]:
         """The estimate as docs/api.md has it."""

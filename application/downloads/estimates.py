@@ -87,7 +87,8 @@ class Estimates:
                 await glimpse.wait(seconds)
         if glimpse.found is None:
             steps = self._steps(request, dataset, _formats(request), located, counts=False)
-            return await asyncio.to_thread(next, steps), False
+            found = await asyncio.to_thread(next, steps)
+            return found, found.is_complete
         return glimpse.found, glimpse.is_whole
 
     def _glimpse(self, request: Request, dataset: Dataset, located: Located) -> Glimpse:
@@ -154,10 +155,7 @@ class Estimates:
                 refused[plan.format.extension] = FormatEstimate(plan.format, Way.REFUSED, excess)
         plans = [plan for plan in plans if plan.format.extension not in refused]
         at_most = cut(query, min(extent.rows, dataset.rows))
-        known = {
-            plan.format.extension: self._told(plan, self._sizes.get(plan.e_tag), is_exact=False)
-            for plan in plans
-        }
+        known = {plan.format.extension: self._remembered(plan) for plan in plans}
 
         def estimate() -> Estimate:
             return Estimate(
@@ -172,8 +170,9 @@ class Estimates:
             )
 
         yield estimate()
-        for plan, size, is_exact in self._all_sizes(plans, rows, at_most, extent):
-            known[plan.format.extension] = self._told(plan, size, is_exact=is_exact)
+        left = [plan for plan in plans if not known[plan.format.extension].is_known]
+        for plan, size in self._sized(left, rows, at_most, extent):
+            known[plan.format.extension] = self._told(plan, size, is_exact=False)
             yield estimate()
 
     def _plans(
@@ -196,17 +195,14 @@ class Estimates:
             raise first
         return plans, refused
 
-    def _all_sizes(
+    def _sized(
         self, plans: Sequence[Plan], rows: int | None, at_most: int, extent: Extent
-    ) -> Iterator[tuple[Plan, int | str | None, bool]]:
-        """Each plan with the bytes of its result, or why it has none, and whether they are exact."""
+    ) -> Iterator[tuple[Plan, int | str | None]]:
+        """Each plan with about the bytes of its result, or why it has none."""
         samples: dict[str, Sample | None] = {}
         until = time.monotonic() + ENCODE_SECONDS
         # Layers take longer than all others together.
         for plan in sorted(plans, key=lambda plan: plan.format.layer):
-            if there := made(self._downloads, plan):
-                yield plan, there[0], True
-                continue
 
             def estimate(plan: Plan = plan) -> int | str | None:
                 if time.monotonic() > until:
@@ -214,9 +210,14 @@ class Estimates:
                 read = read_as(plan)
                 if read not in samples:
                     samples[read] = self._samples.of(plan, rows, extent)
-                return _sized(plan, samples[read], rows, at_most, self._downloads.folder)
+                return _size(plan, samples[read], rows, at_most, self._downloads.folder)
 
-            yield plan, self._sizes.find(plan.e_tag, estimate), False
+            yield plan, self._sizes.find(plan.e_tag, estimate)
+
+    def _remembered(self, plan: Plan) -> FormatEstimate:
+        there = made(self._downloads, plan)
+        size = there[0] if there else self._sizes.get(plan.e_tag)
+        return self._told(plan, size, is_exact=there is not None)
 
     def _told(self, plan: Plan, size: int | str | None, *, is_exact: bool) -> FormatEstimate:
         if isinstance(size, str):
@@ -228,7 +229,7 @@ class Estimates:
         return FormatEstimate(plan.format, way, reason, size, is_exact)
 
 
-def _sized(
+def _size(
     plan: Plan, sample: Sample | None, rows: int | None, at_most: int, folder: Path | None
 ) -> int | str | None:
     if sample is None or (not sample.batches and rows != 0):

@@ -38,14 +38,13 @@ class Glimpse:
                 self.work.cancel()
 
     def follow(self, steps: Iterator[Estimate], lanes: Lanes) -> None:
-        """Go on to the end, or from the first format on until somebody else waits."""
+        """Go on to the end; once nobody waits for it, until others do."""
         try:
             for count, self.found in enumerate(steps):
-                if not count:
-                    continue
-                if not self.is_some.done():
+                self.is_whole = self.found.is_complete
+                if count and not self.is_some.done():
                     self.is_some.set_result(None)
-                if lanes.is_crowded:
+                if self.is_whole or (count and not self.waiting and lanes.is_crowded):
                     return
             self.is_whole = True
         finally:

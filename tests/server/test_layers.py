@@ -20,8 +20,9 @@ import pyogrio
 import pytest
 import shapely
 
+from application.cli import main
 from tests.support.geometry import ENCODINGS, LOST_TEXTS, TEXTS, texts_table, write_every_encoding
-from tests.support.serving import Served, serving_folder
+from tests.support.serving import Served, eventually, serving_folder
 
 LAYERS = ("fgb", "gpkg")
 VALUES = {
@@ -241,3 +242,37 @@ def test_a_geopackage_is_as_old_as_its_data_and_says_what_it_is(
     assert ("gpkg_metadata", "gpkg_metadata", "read-write") in extensions
     # And GDAL reads it as before.
     assert pyogrio.read_info(file)["features"] == 1
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("many")
+    rows = range(20_000)
+    text = [f"row {row} " * 20 for row in rows]
+    places = [f"POINT ({row % 180} {row % 90})" for row in rows]
+    pq.write_table(pa.table({"text": text, "geometry": places}), root / "many.parquet")
+    return root
+
+
+@pytest.mark.parametrize("extension", LAYERS)
+def test_a_layer_that_outgrows_the_spool_is_refused_and_leaves_nothing(
+    many: Path, tmp_path: Path, extension: str
+) -> None:
+    with serving_folder(many, spool_dir=tmp_path, spool_max_result=1 << 20) as server:
+        answer = server.get(f"/many.{extension}")
+        assert answer.status_code == 413
+        assert "1,048,576 bytes" in answer.text
+        assert eventually(lambda: not list(tmp_path.glob("layer-*")))
+
+
+def test_a_layer_larger_than_what_is_kept_is_exported_whole(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"BUCKET": many.as_uri(), "PREFIX": "/"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"DATASET_{name}", value)
+    monkeypatch.setenv("SPOOL_DIR", str(tmp_path))
+    monkeypatch.setenv("SPOOL_MAX_RESULT", str(1 << 20))
+    file = tmp_path / "out.fgb"
+    assert main(["export", "many.fgb", "-o", str(file)]) == 0
+    assert pyogrio.read_info(file)["features"] == 20_000

@@ -38,6 +38,9 @@ Group = TypeVar("Group")
 class Layer(Protocol):
     """An encoder that has the engine make all of the file at its end."""
 
+    def pieces(self) -> Iterator[Chunk]:
+        """All of the file, for ``finish``."""
+
     def interrupt(self) -> None:
         """Stop what runs."""
 
@@ -79,7 +82,10 @@ class FileChunks:
         """The end; all there is, where there are no rows."""
         if not self._begun:
             yield self._opening
-        yield encoder.finish()
+        if isinstance(encoder, Layer):
+            yield from encoder.pieces()
+        else:
+            yield encoder.finish()
 
 
 @dataclass(slots=True)

@@ -1,11 +1,10 @@
 """FlatGeobuf and GeoPackage, which GDAL writes: by a database for each file, in a folder of its own."""
 
 import errno
-import mmap
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from application.query.sql import quote
 
 GROUP_ROWS = 2048
 GROUP_BYTES = 4 << 20
+PIECE_BYTES = 8 << 20
 # GDAL would write the time of day into each file.
 CURRENT_DATE = ("OGR_CURRENT_DATE", "2000-01-01T00:00:00.000Z")
 # What GDAL and SQLite say of a full disk.
@@ -87,6 +87,10 @@ class LayerEncoder:
         return b""
 
     def finish(self) -> Chunk:
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """Make the file, and give it piece by piece."""
         self._keep(self._groups.rest())
         path = self._folder / f"{self._about.dataset or 'layer'}.{self.extension}"
         try:
@@ -98,15 +102,17 @@ class LayerEncoder:
                 finally:
                     # Why it was stopped, if it was, rather than that it was.
                     check()
-            with path.open("rb") as file:
-                whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            file = path.open("rb")
         except (duckdb.Error, sqlite3.Error, OSError, pa.ArrowException) as error:
             raise _told(error) from error
-        self.close()
-        return memoryview(whole)
+        with file:
+            # It is there as long as it is open.
+            self.close()
+            while data := file.read(PIECE_BYTES):
+                yield data
 
     def close(self) -> None:
-        """Remove the folder; what was given is there as long as somebody has it."""
+        """Remove the folder."""
         with suppress(OSError, pa.ArrowException):
             self._end_rows()
         if self._forget:
@@ -153,7 +159,7 @@ class LayerEncoder:
                 "allow_persistent_secrets": False,
             },
         )
-        with database, pa.memory_map(self._rows.as_posix()) as file:
+        with database, pa.OSFile(self._rows.as_posix()) as file:
             database.execute(f"LOAD {literal(str(extension_file('spatial')))}")
             database.execute(f"SET allowed_directories = [{literal(f'{self._folder}/')}]")
             database.execute("SET enable_progress_bar = false")

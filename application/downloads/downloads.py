@@ -202,7 +202,8 @@ class Downloads:
         while memory + (ahead := self._engine.ahead_bytes(plan.dataset, plan.query, cursors)) > self._memory:
             cursors -= 1
         # What would fit alone is not refused for what its stages hold.
-        memory = min(self._memory, memory + ahead + staged_bytes(plan) + layer_bytes(plan))
+        rows = self._catalogue.rows_at_most(plan.dataset, plan.query)
+        memory = min(self._memory, memory + ahead + staged_bytes(plan) + layer_bytes(plan, rows))
         return DownloadJob(
             plan,
             self._engine,

@@ -19,7 +19,7 @@ from application.errors import DatasetChanged
 from application.formats import Chunk, Encoder, GroupEncoder
 from application.formats.compression import IDENTITY, Compressor
 from application.formats.geoarrow import GeoarrowTexts
-from application.formats.workplace import MEMORY_BYTES, Workplace
+from application.formats.workplace import INDEX_BYTES, MEMORY_BYTES, Workplace
 from application.production.pipeline import stage
 from application.spool import Tape
 
@@ -55,9 +55,12 @@ def staged_bytes(plan: Plan) -> int:
     return min(ROWS_AHEAD + CHUNKS_AHEAD, 2 * rows)
 
 
-def layer_bytes(plan: Plan) -> int:
-    """Bytes of memory in which a layer is made at the end; 0 for what is no layer."""
-    return MEMORY_BYTES if plan.format.layer else 0
+def layer_bytes(plan: Plan, rows: int) -> int:
+    """Bytes of memory in which a layer of at most so many rows is made at the end; 0 for what is no layer."""
+    if not plan.format.layer:
+        return 0
+    has_index = plan.format.reorders and not plan.query.order
+    return MEMORY_BYTES + (INDEX_BYTES * rows if has_index else 0)
 
 
 class FileChunks:

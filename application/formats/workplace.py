@@ -6,6 +6,8 @@ from pathlib import Path
 
 # What the engine takes to make one file, beside what its rows take.
 MEMORY_BYTES = 256 << 20
+# And for each row whose place GDAL keeps until the end, for an index: as measured, and some more.
+INDEX_BYTES = 160
 
 
 def _never() -> bool:

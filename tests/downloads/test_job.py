@@ -10,7 +10,7 @@ import pytest
 
 from application.downloads.job import LEAF_BYTES, DownloadJob
 from application.downloads.plan import Request
-from application.formats.workplace import MEMORY_BYTES
+from application.formats.workplace import INDEX_BYTES, MEMORY_BYTES
 from application.production.productions import Productions
 from application.service import Service, open_service
 from application.settings import Settings
@@ -67,10 +67,12 @@ def test_the_engine_s_own_memory_counts_where_it_makes_the_file(
     monkeypatch.setattr(Productions, "join", lambda _, __, make, *___: jobs.append(make()))
     settings = Settings(dataset_bucket=tmp_path.as_uri(), dataset_prefix="", spool_dir=tmp_path)
     with closing(open_service(settings)) as service:
-        for extension in ("geojson", "gpkg"):
-            service.downloads.open(service.downloads.plan(Request("places", extension, ())))
-    features, layer = jobs
-    assert layer.memory - features.memory == MEMORY_BYTES
+        for extension, order in (("geojson", ()), ("gpkg", ()), ("fgb", ()), ("fgb", (("sort", "n"),))):
+            service.downloads.open(service.downloads.plan(Request("places", extension, order)))
+    features, *layers = (job.memory for job in jobs)
+    # An index is for what has no order of its own.
+    more = (MEMORY_BYTES, MEMORY_BYTES + INDEX_BYTES, MEMORY_BYTES)
+    assert [layer - features for layer in layers] == [*more]
 
 
 def test_what_repeats_counts_for_its_values_all_the_same(

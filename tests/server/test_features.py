@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from application.downloads.shapes import makers_of
-from application.models import Geometry, Shape
+from application.formats import FORMATS
+from application.models import Column, Geometry, Query, Shape
 from tests.support.geometry import (
     BOW,
     ENCODINGS,
@@ -175,9 +176,18 @@ def test_what_asks_for_nothing_is_the_plain_query(server: Served) -> None:
 
 
 def test_an_upgrade_of_what_moves_places_changes_the_e_tags_of_moved_ones_alone() -> None:
-    moved, kept = Shape(PLACE, "stored", "EPSG:27700"), Shape(PLACE, "geojson")
-    assert {"pyproj", "convertbng"} <= set(makers_of(moved))
-    assert makers_of(kept) == ("shapely",)
+    def makers(shape: Shape | None, extension: str, column: Column) -> tuple[str, ...]:
+        return makers_of(Query((column,), shape=shape), FORMATS[extension])
+
+    kind = pa.struct([("x", pa.float64()), ("y", pa.float64())])
+    told = pa.field("place", kind, metadata={"ARROW:extension:name": "geoarrow.point"})
+    text, places = Column("t", "t", "VARCHAR", pa.field("t", pa.string())), Column("place", "place", "", told)
+    assert {"pyproj", "convertbng"} <= set(makers(Shape(PLACE, "stored", "EPSG:27700"), "csv", text))
+    assert makers(Shape(PLACE, "geojson"), "csv", text) == ("shapely",)
+    assert makers(None, "csv", text) == ()
+    # Of GeoArrow's coordinates text is made, but not in Parquet.
+    assert makers(None, "csv", places) == ("shapely",)
+    assert makers(None, "parquet", places) == ()
 
 
 def test_the_national_grid_is_by_ostn15(server: Served) -> None:

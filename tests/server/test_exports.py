@@ -102,7 +102,7 @@ def patient(served: Served, path: str, **options: Any) -> httpx2.Response:
         last[:] = [served.get(path, **options)]
         return last[0].status_code != 503
 
-    assert eventually(is_ready, 30), last[0].text
+    assert eventually(is_ready, 30, pause=0.05), last[0].text
     return last[0]
 
 
@@ -350,6 +350,7 @@ def test_a_success_forgets_the_failures_before_it(place: Place) -> None:
     with exporting(place) as served:
         assert patient(served, "/large.csv").status_code == 307
         (made,) = place.exported()
+        assert eventually(lambda: not place.notes())
         made.unlink()
         note = place.exports / f"{made.parent.name}.json"
         note.write_bytes(Note(time.time() - 7200, 9, "It failed.", is_making=False).written())
@@ -363,6 +364,8 @@ def test_an_export_whose_machine_is_gone_is_begun_again(
     with exporting(place) as served:
         assert patient(served, "/large.csv").status_code == 307
         (made,) = place.exported()
+        # Its own note goes a moment after it is there.
+        assert eventually(lambda: not place.notes())
         note = place.exports / f"{made.parent.name}.json"
         made.unlink()
         note.write_text(json.dumps({"time": time.time() - 30}))

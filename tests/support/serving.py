@@ -103,13 +103,13 @@ def serving_folder(folder: Path, **settings: Any) -> Iterator[Served]:
         yield served
 
 
-def eventually(holds: Callable[[], object], seconds: float = SECONDS) -> bool:
-    """Wait until it holds; False when it does not in time."""
+def eventually(holds: Callable[[], object], seconds: float = SECONDS, *, pause: float = 0.01) -> bool:
+    """Wait until it holds; False when it does not in time. What is asked of a server takes a longer pause."""
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
             return False
-        time.sleep(0.01)
+        time.sleep(pause)
     return True
 
 

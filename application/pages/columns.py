@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from application.datasets.description import Description
 from application.datasets.figures import Figures
+from application.datasets.geometry import Geometry
 from application.datasets.profile import ColumnProfile, Profile, Value
 from application.models import Query
 from application.pages import figures
+from application.pages.geography import kinds_words
 from application.pages.words import Labels, kind_of
 
 # Nobody reads on; the rest is in the API's description of the dataset.
@@ -38,20 +40,24 @@ class ColumnRow:
 def column_rows(description: Description, query: Query, labels: Labels) -> tuple[ColumnRow, ...]:
     """What is said of each column."""
     chosen = {column.engine_name for column in query.columns}
-    rows, profile = description.dataset.rows, description.profile
+    rows, profile, geometry = description.dataset.rows, description.profile, description.geometry
     found = []
     for column, described in zip(
         description.dataset.columns[:MOST_COLUMNS], description.columns, strict=False
     ):
         seen = profile.columns.get(column.name) if profile else None
+        is_place = geometry is not None and column.name == geometry.column
         found.append(
             ColumnRow(
                 column.name,
-                kind_of(column),
+                "geometry" if is_place else kind_of(column),
                 described.description,
                 column.engine_name in chosen,
                 _filled(described.figures, seen, rows, profile),
-                _often(seen, profile, labels.get(column.name, {})) or _bounds(described.figures, seen),
+                # The least and the greatest of its texts say nothing of where it is.
+                _kinds(geometry)
+                if geometry and is_place
+                else _often(seen, profile, labels.get(column.name, {})) or _bounds(described.figures, seen),
                 _bars(seen),
             )
         )
@@ -93,6 +99,10 @@ def _filled(known: Figures, seen: ColumnProfile | None, rows: int, profile: Prof
     if seen and profile and seen.nulls is not None and profile.rows:
         return figures.share(profile.rows - seen.nulls - (seen.blanks or 0), profile.rows)
     return "" if known.nulls is None or not rows else figures.share(rows - known.nulls, rows)
+
+
+def _kinds(geometry: Geometry) -> str:
+    return kinds_words(geometry.types).lower() if geometry.types else ""
 
 
 def _often(seen: ColumnProfile | None, profile: Profile | None, labels: Mapping[str, str]) -> str:

@@ -225,7 +225,7 @@ def _caption(
     if sketch.left:
         yield f"{figures.count(sketch.left, 'row')} cannot be drawn: too large, or nowhere on earth."
     if drawn and areas:
-        yield "The dark outline is the area that you chose."
+        yield "The thick outline is the area that you chose."
     if is_inset:
         yield "The small box is the extent of the whole dataset, with where these are in it."
     elif has_extent and (drawn or areas):

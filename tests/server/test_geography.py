@@ -112,8 +112,15 @@ def test_a_page_has_a_map_of_its_first_rows(name: str, served: Served) -> None:
 
 def test_a_page_says_what_the_geometry_is_in_words(served: Served) -> None:
     assert eventually(lambda: "types" in geometry(served, "grid"))
+    assert eventually(lambda: "types" in geometry(served, "area"))
     text = html.read(served.get("/grid", headers=HTML).text).text
     assert "Points, British National Grid (EPSG:27700), from 51.5" in text
+    columns = html.read(served.get("/area", headers=HTML).text).one(
+        "section", **{"aria-labelledby": "columns"}
+    )
+    (row,) = [item for item in columns.all("tr") if item.words.startswith("geometry")]
+    kind, _, values = (item.words for item in row.all("td"))
+    assert (kind, values) == ("geometry", "points and polygons")
 
 
 def test_a_map_shows_rows_whose_geometry_was_not_chosen(served: Served) -> None:

@@ -16,7 +16,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from application.main import create_app
@@ -83,13 +83,15 @@ COLUMNS: dict[str, pa.Array] = {
 }
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "dataset").mkdir()
-    return tmp_path / "dataset"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each test writes its files over those of the others."""
+    made = tmp_path_factory.mktemp("round_trip") / "dataset"
+    made.mkdir()
+    return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(folder: Path) -> Iterator[TestClient]:
     with TestClient(create_app(Settings(dataset_bucket=str(folder.parent), catalogue_max_age=0))) as found:
         yield found
@@ -228,14 +230,14 @@ def test_an_int96_timestamp_beyond_nanoseconds_is_written_in_microseconds(
 
 
 def test_exact_columns_follow_the_rows_through_parts(client: TestClient, folder: Path) -> None:
-    (folder / "t").mkdir()
+    (folder / "parts").mkdir()
     for part in range(3):
         moments = pa.array([part * 10**6 + row for row in range(5000)], pa.timestamp("ns", "UTC"))
         numbers = pa.array([row % 7 for row in range(5000)])
         pq.write_table(
-            pa.table({"t": moments, "n": numbers}), folder / "t" / f"{part}.parquet", row_group_size=900
+            pa.table({"t": moments, "n": numbers}), folder / "parts" / f"{part}.parquet", row_group_size=900
         )
-    result = pq.read_table(io.BytesIO(client.get("/t.parquet?n=3").content))
+    result = pq.read_table(io.BytesIO(client.get("/parts.parquet?n=3").content))
     assert result["t"].cast(pa.int64()).to_pylist() == [
         part * 10**6 + row for part in range(3) for row in range(5000) if row % 7 == 3
     ]
@@ -308,7 +310,7 @@ def test_columns_alike_but_for_case_keep_their_values(client: TestClient, folder
     assert client.get("/t.json?A=1").json() == []
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(
     rows=st.lists(
         st.tuples(

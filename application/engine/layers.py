@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from application.about import About
 from application.engine.database import OUT_OF_MEMORY, extension_file, literal
@@ -21,6 +22,7 @@ from application.formats.base import Chunk
 from application.formats.features import FeatureReader
 from application.formats.groups import Groups
 from application.formats.layer import Seen, values
+from application.formats.scalars import is_string
 from application.formats.words import NOTHING, key_values
 from application.formats.workplace import MEMORY_BYTES, NOWHERE, Workplace
 from application.geometry.systems import well_known_text
@@ -52,6 +54,7 @@ class LayerEncoder:
         self._workplace = workplace
         self._seen = Seen()
         self._groups = Groups(GROUP_ROWS, GROUP_BYTES)
+        self._least = 0  # bytes that the file of the rows so far has
         self._database: duckdb.DuckDBPyConnection | None = None
         self._is_interrupted = False
         self._writer: Any = None
@@ -140,7 +143,8 @@ class LayerEncoder:
         try:
             for group in groups:
                 self._writer.write_table(group)
-                self._workplace.report(0, self._work.size)
+                self._least += _least(group)
+                self._workplace.report(self._least, self._work.size)
         except OSError as error:
             raise _told(error) from error
 
@@ -227,6 +231,18 @@ class GeopackageEncoder(LayerEncoder):
 
     def _options(self) -> list[str]:
         return [f"GEOMETRY_NAME={self._free('geom')}", f"FID={self._free('fid')}", *super()._options()]
+
+
+def _least(group: pa.Table) -> int:
+    """The fewest bytes that GDAL makes of rows: text as it is, and two of a place's three coordinates."""
+    *texts, places = (_bytes(column) for column in group.columns)
+    return sum(texts) + places // 2
+
+
+def _bytes(column: pa.ChunkedArray) -> int:
+    """The bytes of text or WKB; 0 of numbers, which GDAL may write in few."""
+    is_counted = is_string(column.type) or pa.types.is_binary(column.type)
+    return (pc.sum(pc.binary_length(column)).as_py() or 0) if is_counted else 0
 
 
 def _told(error: Any) -> Exception:

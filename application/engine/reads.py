@@ -81,7 +81,7 @@ class Reads:
 
         A row group is read by one. Where each costs requests, several wait for them at the same time.
         """
-        if not query.is_by_row:
+        if is_ordered(query):
             return False
         groups = sum(len(part.groups) for run in runs for part in run.parts)
         return groups <= 1 or (self._is_near and not query.columns_looked_at)

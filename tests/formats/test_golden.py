@@ -18,27 +18,27 @@ MACHINE = "x86_64"
 # By extension or coding: of what version, and the SHA-256 of its bytes.
 GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
     "csv": (
-        ("revision 2", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
+        ("revision 3", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
         "ccf7d858de6b7bdb7d1718052936b38dac34eec55e04553647889e408c9620cd",
     ),
     "tsv": (
-        ("revision 1", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
+        ("revision 2", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
         "7d732f53e5b0c30e7ce6702ad7ada25451ccedc04ae76999d3b238cba3357859",
     ),
     "json": (
-        ("revision 2", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
+        ("revision 3", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
         "8fd5dab90d39afeced4c4eb0e58a850079c013a0123ad26f6815577a7cfb7d3b",
     ),
     "ndjson": (
-        ("revision 2", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
+        ("revision 3", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0"),
         "46f531a952a80342746a3a119651f2f89c95b6184fac6357835997c3fa2ebc6e",
     ),
     "geojson": (
-        ("revision 1", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0", "shapely 2.2.0"),
+        ("revision 2", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0", "shapely 2.2.0"),
         "1b7b87bd0e4e7ffa4e0b259e04df4508c9042d0d5f050507b8da4994687b6ada",
     ),
     "geojsonl": (
-        ("revision 1", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0", "shapely 2.2.0"),
+        ("revision 2", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0", "shapely 2.2.0"),
         "4551eb6eb93a91c87d205ebc83560c4ca61b88d2a3688f9d48d563fe6b0ee9ed",
     ),
     "parquet": (
@@ -51,7 +51,7 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "fgb": (
         (
-            "revision 1",
+            "revision 2",
             "pyarrow 26.0.1",
             "polars 2.1.0",
             "orjson 3.13.0",

@@ -38,15 +38,20 @@ class OfferedFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """A dataset's description, and the formats in which it can be had.
+class Described:
+    """A dataset's description, with the ``labels``: names of values, by column, and by value as text."""
 
-    ``labels`` are names of values, by column, and by value as text.
-    """
+    description: Description
+    labels: Mapping[str, Names]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A dataset's description, and the formats in which it can be had; ``labels`` as in ``Described``."""
 
     description: Description
     formats: tuple[OfferedFormat, ...]
-    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    labels: Mapping[str, Names] = field(default_factory=dict)
 
 
 class Offers:
@@ -69,17 +74,20 @@ class Offers:
         self._profiles = profiles
         self._lanes = lanes
 
+    async def describe(self, dataset: Dataset) -> Described:
+        """What is told of a dataset, for who finds its formats' bytes by an estimate of a query."""
+        return await self._lanes.run(read_lane(dataset), partial(self._described, dataset))
+
     async def find(self, name: str) -> Offer:
         """The offer of the dataset of that name. Raises as ``Downloads.find``."""
         dataset = await self._downloads.find(name)
-        described = await self._lanes.run(read_lane(dataset), partial(self._described, dataset))
-        estimate = None
+        described, estimate = await self.describe(dataset), None
         if not dataset.fault:
             # It goes on, for who asks again.
             with suppress(DownloadError, TimeoutError):
                 work = self._estimates.begin(Request(name, ""), dataset)
                 estimate = await outcome(work, SOON_SECONDS)
-        return self._offer(*described, estimate)
+        return self._offer(described, estimate)
 
     def of(self, name: str) -> Offer:
         """The same for a thread that may wait for storage."""
@@ -88,15 +96,17 @@ class Offers:
         if not dataset.fault:
             with suppress(DownloadError):
                 estimate = self._estimates.now(Request(name, ""))
-        return self._offer(*described, estimate)
+        return self._offer(described, estimate)
 
-    def _described(self, dataset: Dataset) -> tuple[Description, dict[str, Names]]:
+    def _described(self, dataset: Dataset) -> Described:
         description = self._catalogue.describe(dataset)
         profile = self._profiles.find(description, self._catalogue.sidecar(dataset.name))
         geometry = description.geometry and surveyed(description.geometry, dataset, profile)
-        return replace(description, profile=profile, geometry=geometry), self._labels.of(dataset)
+        told = replace(description, profile=profile, geometry=geometry)
+        return Described(told, self._labels.of(dataset))
 
-    def _offer(self, description: Description, labels: dict[str, Names], estimate: Estimate | None) -> Offer:
+    def _offer(self, described: Described, estimate: Estimate | None) -> Offer:
+        description, labels = described.description, described.labels
         rows = [row for row in FORMATS.values() if description.geometry or not row.geometry]
         if estimate:
             known = {item.format.extension: item for item in estimate.formats}

@@ -68,9 +68,9 @@ class Lanes:
 
     @property
     def is_crowded(self) -> bool:
-        """True while work waits for a thread."""
+        """True while work waits for a thread that somebody still wants."""
         with self._lock:
-            return bool(self._waiting)
+            return not all(task.future.cancelled() for task in self._waiting)
 
     async def run(self, lane: str, work: Callable[[], Result]) -> Result:
         """The result of the work; work that has not begun when its task is cancelled never does."""

@@ -293,6 +293,26 @@ def test_a_page_waits_for_the_size_of_one_format_and_has_the_others_later(
     assert eventually(is_known)
 
 
+def test_one_visit_finds_the_sizes_of_its_rows_and_of_no_others(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, go_on = estimates.estimated_size, threading.Event()
+    asked: list[tuple[str, int]] = []
+
+    def size(plan: Plan, *given: Any) -> int:
+        asked.append((plan.format.extension, len(plan.query.filters)))
+        assert plan.format.extension == "csv" or go_on.wait(SECONDS)
+        return own(plan, *given)
+
+    monkeypatch.setattr(estimates, "estimated_size", size)
+    monkeypatch.setattr("application.api.views.dataset.SOON_SECONDS", 0.0)
+    page(served, "/sample?entity__gte=2&name__notnull=true")
+    go_on.set()
+    left = {name for name, row in FORMATS.items() if not row.geometry}
+    assert eventually(lambda: {name for name, _ in asked} == left)
+    assert {filters for _, filters in asked} == {2}
+
+
 def test_a_dataset_that_cannot_be_read_says_so_and_what_to_do(served: Served) -> None:
     told = page(served, "/broken", 500)
     assert told.one("h1").words == told.one("title").words == "This dataset's file cannot be read"

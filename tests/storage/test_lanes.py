@@ -49,6 +49,17 @@ def test_a_lane_takes_no_more_than_its_share(stuck: Stuck) -> None:
     assert [each.result(PATIENCE) for each in held] == ["done"] * 20
 
 
+def test_what_nobody_wants_any_more_crowds_nobody(stuck: Stuck) -> None:
+    lanes = Lanes(1, 1)
+    held = lanes.begin("a", stuck)
+    wanted = lanes.begin("a", lambda: 1)
+    assert lanes.is_crowded
+    wanted.cancel()
+    assert not lanes.is_crowded
+    stuck.let_go.set()
+    assert held.result(PATIENCE) == "done"
+
+
 def test_all_lanes_together_take_no_more_than_there_is(stuck: Stuck) -> None:
     lanes = Lanes(2, 2)
     held = [lanes.begin(name, stuck) for name in "abc"]

@@ -26,8 +26,8 @@ async def show_choices(request: Request, current: Service, name: str, sent: Pair
     """The path of the page of what was chosen; where that is wrong, the form again, with what is wrong."""
     dataset = await readable(current, name)
     choices, addresses = Choices.of_controls(sent, dataset.columns), addresses_of(request)
-    offer, regions = await asyncio.gather(current.offers.find(name), current.regions.find(dataset))
-    told = told_by(offer, regions)
+    described, regions = await asyncio.gather(current.offers.describe(dataset), current.regions.find(dataset))
+    told = told_by(described, regions)
     problems = choices.where.problems()
     try:
         if problems:

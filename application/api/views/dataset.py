@@ -68,18 +68,18 @@ async def show_dataset(request: Request, current: Service, name: str, sent: Pair
     asked = partial(Result, dataset, query, sent, addresses=addresses_of(request), base=BASE)
     # None of these waits for the others.
     bare = asked(labels={})
-    offer, estimate, (first, problem), regions, places = await asyncio.gather(
-        current.offers.find(name),
+    described, estimate, (first, problem), regions, places = await asyncio.gather(
+        current.offers.describe(dataset),
         _estimate(current, bare),
         _first(request, current, bare),
         current.regions.find(dataset),
         asyncio.to_thread(places_of, current, query),
     )
-    told = told_by(offer, regions)
+    told = told_by(described, regions)
     result = asked(labels=told.labels, places=places)
 
     def answer() -> Response:
-        page = _page(result, told, offer.description, estimate, first=first, problem=problem)
+        page = _page(result, told, described.description, estimate, first=first, problem=problem)
         live = live_map(result, estimate, current.settings.map_style_url) if page.map else None
         max_age = 0 if estimate.is_pending else FRESH_SECONDS
         has_map = live is not None

@@ -17,7 +17,7 @@ from application.query.area import reference_of
 from application.query.parsed import ParsedQuery, parse
 
 if TYPE_CHECKING:
-    from application.downloads.offers import Offer
+    from application.downloads.offers import Described
     from application.downloads.regions import Region
     from application.models import Dataset, Query
     from application.service import Service
@@ -37,10 +37,10 @@ class Told:
     regions: tuple[Region, ...] = ()
 
 
-def told_by(offer: Offer, regions: tuple[Region, ...]) -> Told:
-    """What an offer tells."""
-    profile = offer.description.profile
-    return Told(offer.labels, frequent_values(profile), few_valued(profile), regions)
+def told_by(described: Described, regions: tuple[Region, ...]) -> Told:
+    """What a description tells."""
+    profile = described.description.profile
+    return Told(described.labels, frequent_values(profile), few_valued(profile), regions)
 
 
 def parsed(sent: Pairs, dataset: Dataset) -> ParsedQuery:

@@ -59,7 +59,7 @@ class XlsxEncoder:
     def __init__(self, about: About = NOTHING) -> None:
         self._about = about
         self._package = Package()
-        self._groups = Groups(GROUP_ROWS, GROUP_BYTES)
+        self._groups = Groups(GROUP_ROWS, GROUP_BYTES, is_spread=True)
         self._begun = False
         self._rows = 0
 

@@ -76,7 +76,7 @@ GOLDEN: dict[str, tuple[tuple[str, ...], str]] = {
         "d19d3ea5934f5e755c5fb985ddfc064444f22802f397fac4db84e61e1bd999cc",
     ),
     "xlsx": (
-        ("revision 2", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0", "isal 1.9.1", MACHINE),
+        ("revision 3", "pyarrow 26.0.1", "polars 2.1.0", "orjson 3.13.0", "isal 1.9.1", MACHINE),
         "f97b185925a7f5fa0e79a5c2cdc8558bbb86258aa75b2ec68df19bfaf0dea4ed",
     ),
     "gzip": (

@@ -25,6 +25,7 @@ from openxml_audit import OpenXmlValidator, ValidationErrorType
 from application.about import About
 from application.errors import ColumnUnsupported, ResultTooLarge
 from application.formats import FORMATS, GroupEncoder, xlsx
+from application.formats.xlsx import XlsxEncoder
 from application.formats.xlsx_package import Package, pack
 from tests.formats.support import EVERY, check, picked, written
 from tests.support import workbooks
@@ -351,6 +352,35 @@ def test_groups_written_by_any_thread_are_the_file_that_one_writes(monkeypatch: 
     body = opening + b"".join(map(encoder.join, reversed(made))) + bytes(encoder.finish())
     assert body == written("xlsx", table)
     assert len(workbooks.sheet(body)) == 201
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.binary()], ids=str)
+def test_a_dictionarys_values_fill_groups_as_often_as_rows_have_them(kind: pa.DataType) -> None:
+    size = 30_000
+    texts = pa.array([letter * size for letter in "abc"], kind)
+    indices = pa.array([None if row % 7 == 0 else row % 3 for row in range(500)], pa.int8())
+    spread = pa.concat_arrays(
+        [texts.slice(row % 3, 1) if row % 7 else pa.nulls(1, kind) for row in range(500)]
+    )
+    column = pa.DictionaryArray.from_arrays(indices, texts)
+    pair = pa.StructArray.from_arrays([column], names=["of"])
+    for packed, plain in ((column, spread), (pair, pa.StructArray.from_arrays([spread], names=["of"]))):
+        rows = [
+            [group.table.num_rows for group in XlsxEncoder().groups(pa.table({"d": each}).to_batches(chunk))]
+            for each in (packed, plain)
+            for chunk in (500, 70)
+        ]
+        assert max(rows[0]) <= 1 + xlsx.GROUP_BYTES * 7 / 6 / size
+        assert rows == [rows[0]] * 4
+
+
+def test_a_dictionary_is_written_as_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx, "GROUP_BYTES", 4_000)
+    texts = [None if row % 7 == 0 else "abc"[row % 3] * 300 for row in range(200)]
+    column = pa.array(texts).dictionary_encode()
+    assert workbook(d=column) == workbook(d=texts)
+    table = pa.table({"d": column})
+    assert written("xlsx", table, table.to_batches(max_chunksize=13)) == workbook(d=texts)
 
 
 def test_columns_past_z_and_rows_past_a_batch_have_their_places() -> None:

@@ -1,9 +1,12 @@
 """Names of values: `organisation-entity` 90 is "Camden" where another dataset says so. Addresses keep 90."""
 
+import math
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -20,17 +23,33 @@ from application.telemetry import logger
 MOST_ROWS = 100_000
 MOST_KEPT = 16
 SECONDS = 3.0
+# What could not be read, and may be later, is not tried again before.
+RETRY_SECONDS = 10.0
 NONE: Mapping[str, str] = {}
 Names = Mapping[str, str]
 
 
-class Labels:
-    """Knows the names that other datasets have for values, by version; for threads that may wait."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What came of a read, and until when that holds by the clock."""
 
-    def __init__(self, catalogue: Catalogue, engine: Engine) -> None:
+    names: Names
+    until: float = math.inf
+
+
+class Labels:
+    """Knows the names that other datasets have for values, by version; for threads that may wait.
+
+    ``clock`` tells seconds that never go back.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, engine: Engine, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._catalogue = catalogue
         self._engine = engine
-        self._known: OrderedDict[tuple[str, Label], Names] = OrderedDict()
+        self._clock = clock
+        self._known: OrderedDict[tuple[str, Label], _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, dataset: Dataset) -> dict[str, Names]:
@@ -47,19 +66,23 @@ class Labels:
             return NONE
         key = (dataset.e_tag, label)
         with self._lock:
-            if key in self._known:
+            kept = self._known.get(key)
+            if kept and self._clock() < kept.until:
                 self._known.move_to_end(key)
-                return self._known[key]
+                return kept.names
         try:
-            found = self._read(dataset, label)
+            found = _Kept(self._read(dataset, label))
         except (DownloadError, pa.ArrowException, NoText) as error:
             logger.warning("The labels of dataset %r cannot be read: %s", dataset.name, error)
-            found = NONE
+            # What the rows themselves are stays so for this version; all else may pass.
+            is_lasting = isinstance(error, NoText)
+            found = _Kept(NONE) if is_lasting else _Kept(NONE, self._clock() + RETRY_SECONDS)
         with self._lock:
             self._known[key] = found
+            self._known.move_to_end(key)
             while len(self._known) > MOST_KEPT:
                 self._known.popitem(last=False)
-        return found
+        return found.names
 
     def _read(self, dataset: Dataset, label: Label) -> Names:
         columns = {column.name: column for column in dataset.columns}

@@ -11,6 +11,7 @@ from typing import IO
 
 from application.engine.verdicts import Verdicts
 from application.errors import Busy
+from application.telemetry import logger
 
 SUFFIX = ".journal"
 # For a trial that is still running: who asks holds a thread meanwhile, and there are not many.
@@ -89,15 +90,24 @@ class Suspects:
                     path.unlink(missing_ok=True)
 
     def _ordered(self, version: str, name: str) -> threading.Event:
-        """An event that is set when the version's trial is over; others that are suspect follow."""
+        """An event that is set when the version's trial is over; others that are suspect follow.
+
+        Raises Busy where no thread can start to try it.
+        """
         others = self._names()
         with self._lock:
             over = self._tried.setdefault(version, threading.Event())
             self._queue.appendleft((version, name))
             self._queue.extend(others.items())
             if not self._is_trying:
+                try:
+                    threading.Thread(target=self._try_all, name="trials", daemon=True).start()
+                except (RuntimeError, MemoryError) as error:
+                    # Whoever asks next begins anew.
+                    self._queue.clear()
+                    self._tried.clear()
+                    raise Busy("This service runs too many threads; try again later.") from error
                 self._is_trying = True
-                threading.Thread(target=self._try_all, name="trials", daemon=True).start()
         return over
 
     def _try_all(self) -> None:
@@ -109,6 +119,8 @@ class Suspects:
                 version, name = self._queue.popleft()
             try:
                 self._try(version, name)
+            except BaseException:  # noqa: BLE001 - it stays suspect, and others are to be tried
+                logger.exception("Dataset %r, which is suspect, could not be tried", name)
             finally:
                 with self._lock:
                     over = self._tried.pop(version, None)

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from application.engine.journal import Journal
-from application.engine.suspects import Outcome
+from application.engine.suspects import WAIT_SECONDS, Outcome
 from application.engine.trials import ChildTrial
 from application.engine.verdicts import Verdicts, version_of
 from application.errors import Busy, DatasetInvalid
@@ -124,6 +126,40 @@ def test_what_could_not_be_tried_stays_suspect(tmp_path: Path, opened: Opened) -
     trials.outcome = Outcome.FATAL
     with pytest.raises(DatasetInvalid):
         read(journal, "killer")
+
+
+def test_a_trial_for_which_no_thread_starts_is_made_by_who_asks_next(
+    tmp_path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die(tmp_path, "popular", "other")
+    trials = Trials()
+    journal = opened(tmp_path, trials)
+    with monkeypatch.context() as full:
+
+        def start(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        full.setattr(threading.Thread, "start", start)
+        with pytest.raises(Busy, match="threads"):
+            read(journal, "popular")
+    read(journal, "popular")
+    read(journal, "other")
+    assert sorted(trials.tried) == ["other", "popular"]
+
+
+def test_a_trial_that_fails_keeps_nobody_waiting_and_is_made_again(tmp_path: Path, opened: Opened) -> None:
+    die(tmp_path, "popular")
+    journal = opened(tmp_path, Trials())
+    turn = tmp_path / "trials.lock"
+    # No file can be opened in its place.
+    turn.mkdir()
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(Busy):
+            read(journal, "popular")
+        assert time.monotonic() - began < WAIT_SECONDS / 2
+    turn.rmdir()
+    read(journal, "popular")
 
 
 def test_a_long_journal_is_begun_again_and_still_read(tmp_path: Path, opened: Opened) -> None:

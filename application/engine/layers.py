@@ -1,6 +1,5 @@
 """FlatGeobuf and GeoPackage, which GDAL writes: by a database for each file, in a folder of its own."""
 
-import errno
 import os
 import sqlite3
 import weakref
@@ -15,7 +14,7 @@ import pyarrow.compute as pc
 
 from application.about import About
 from application.engine.database import OUT_OF_MEMORY, extension_file, literal
-from application.engine.folders import ROWS, RoomyFile, WorkFolder, watched
+from application.engine.folders import FULL, ROWS, RoomyFile, WorkFolder, watched
 from application.engine.geopackage import describe
 from application.errors import EngineFailed, ResultTooLarge, SpoolFull
 from application.formats.base import Chunk
@@ -35,8 +34,8 @@ GROUP_BYTES = 4 << 20
 PIECE_BYTES = 8 << 20
 # GDAL would write the time of day into each file.
 CURRENT_DATE = ("OGR_CURRENT_DATE", "2000-01-01T00:00:00.000Z")
-# What GDAL and SQLite say of a full disk.
-FULL_WORDS = ("No space left", "disk is full")
+# What GDAL and SQLite say of a full disk or quota.
+FULL_WORDS = ("No space left", "disk is full", "quota exceeded")
 
 
 class LayerEncoder:
@@ -246,7 +245,7 @@ def _bytes(column: pa.ChunkedArray) -> int:
 
 
 def _told(error: Any) -> Exception:
-    if getattr(error, "errno", None) == errno.ENOSPC or any(words in str(error) for words in FULL_WORDS):
+    if getattr(error, "errno", None) in FULL or any(words in str(error) for words in FULL_WORDS):
         return SpoolFull("The disk of this service is full; try again later.")
     if isinstance(error, duckdb.OutOfMemoryException):
         return ResultTooLarge(OUT_OF_MEMORY)

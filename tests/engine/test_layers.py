@@ -1,13 +1,17 @@
 """Layers in the making: they tell how far they are, others make room, and they end where nobody has them."""
 
+import errno
+import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from application.engine.folders import ROWS
-from application.engine.layers import GROUP_ROWS
+from application.engine.layers import GROUP_ROWS, FlatgeobufEncoder
 from application.errors import ProductionCancelled, SpoolFull
 from application.formats import FORMATS, Encoder
 from application.formats.workplace import Workplace
@@ -99,3 +103,35 @@ def test_a_layer_that_has_no_room_is_refused(disk: Path) -> None:
     assert any(file.name == ROWS for file in disk.rglob("*"))
     encoder.close()  # type: ignore[attr-defined]  # of layers
     assert [file.name for file in disk.iterdir()] == ["others"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(OSError(number, os.strerror(number)) for number in (errno.ENOSPC, errno.EDQUOT)),
+        duckdb.IOException(f"Could not write: {os.strerror(errno.ENOSPC)}"),
+        duckdb.IOException(f"Could not write: {os.strerror(errno.EDQUOT)}"),
+        sqlite3.OperationalError("database or disk is full"),
+    ],
+    ids=str,
+)
+def test_a_full_disk_and_a_full_quota_are_told_alike(error: Exception, tmp_path: Path) -> None:
+    class Full(FlatgeobufEncoder):
+        def _describe(self, path: Path) -> None:
+            raise error
+
+    encoder = Full(SHAPE, workplace=Workplace(tmp_path))
+    with pytest.raises(SpoolFull):
+        encoded(encoder)
+    encoder.close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=os.strerror)
+def test_rows_that_have_no_room_are_told_as_that(number: int, tmp_path: Path) -> None:
+    def report(_: int, __: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    encoder = FlatgeobufEncoder(SHAPE, workplace=Workplace(tmp_path, report=report))
+    with pytest.raises(SpoolFull):
+        encoded(encoder)
+    encoder.close()

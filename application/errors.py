@@ -1,28 +1,29 @@
 """The domain's exceptions; they know nothing of HTTP.
 
 DownloadError
+├── Refused                   the request, or the data that it asks for, rules it out
+│   ├── DatasetNotFound       no object and no folder of that name
+│   ├── FormatUnknown         no such extension
+│   ├── QueryInvalid          parameters that do not fit the dataset, one entry each
+│   ├── ColumnUnsupported     a column cannot be written exactly in the format asked for
+│   ├── CodingUnacceptable    the client refuses every coding we have
+│   ├── FormUnsupported       parameters come in a body of another type than a form's
+│   ├── FormTooLarge          a form is larger than one may be
+│   ├── PreconditionFailed    the client asked for another version than there is
+│   ├── RangeNotSatisfiable   no byte of the range exists
+│   ├── KeyRefused            no key, or none that is known, where one is asked for
+│   ├── RateExceeded          a client asks more often than it may
+│   ├── TooManyDownloads      a client has as many downloads at the same time as it may
+│   └── ResultTooLarge        the result or a row does not fit this place
+│       ├── AnswerTooLarge    the result can be made, but no answer here can carry it
+│       └── CellTooLarge      a value is more than a cell of the format holds
 ├── ConfigurationError        a setting is missing or wrong
-├── DatasetNotFound           no object and no folder of that name
 ├── DatasetInvalid            the object is there but cannot be read as Parquet, or its parts disagree
 ├── DatasetChanged            the object is no longer the version that was planned
-├── FormatUnknown             no such extension
 ├── FormatUnavailable         the format needs a folder, and this service has none
-├── QueryInvalid              parameters that do not fit the dataset, one entry each
-├── ColumnUnsupported         a column cannot be written exactly in the format asked for
-├── CodingUnacceptable        the client refuses every coding we have
-├── FormUnsupported           parameters come in a body of another type than a form's
-├── FormTooLarge              a form is larger than one may be
-├── PreconditionFailed        the client asked for another version than there is
-├── RangeNotSatisfiable       no byte of the range exists
 ├── StorageUnavailable        the bucket or folder does not answer
 ├── EngineFailed              DuckDB failed on this query
-├── KeyRefused                no key, or none that is known, where one is asked for
-├── RateExceeded              a client asks more often than it may
-├── TooManyDownloads          a client has as many downloads at the same time as it may
 ├── Busy                      no place became free in time
-├── ResultTooLarge            the result or a row does not fit this place
-│   ├── AnswerTooLarge        the result can be made, but no answer here can carry it
-│   └── CellTooLarge          a value is more than a cell of the format holds
 ├── NotMadeYet                the result is being made, and takes longer than an answer may wait
 ├── ExportPending             the result is being written to the export bucket
 ├── ExportFailed              it could not be written there
@@ -47,11 +48,15 @@ class DownloadError(Exception):
     """Anything this service can say about a download it cannot give."""
 
 
+class Refused(DownloadError):
+    """The request, or the data that it asks for, rules it out: nothing here is to be mended."""
+
+
 class ConfigurationError(DownloadError):
     """A setting is missing or wrong."""
 
 
-class DatasetNotFound(DownloadError):
+class DatasetNotFound(Refused):
     """There is no dataset of that name."""
 
 
@@ -63,7 +68,7 @@ class DatasetChanged(DownloadError):
     """The stored object is no longer the version that the download was planned for."""
 
 
-class FormatUnknown(DownloadError):
+class FormatUnknown(Refused):
     """No format has that extension."""
 
 
@@ -79,7 +84,7 @@ class ParameterProblem:
     detail: str
 
 
-class QueryInvalid(DownloadError):
+class QueryInvalid(Refused):
     """Parameters that do not fit the dataset."""
 
     def __init__(self, problems: Sequence[ParameterProblem]) -> None:
@@ -87,27 +92,27 @@ class QueryInvalid(DownloadError):
         self.problems = tuple(problems)
 
 
-class ColumnUnsupported(DownloadError):
+class ColumnUnsupported(Refused):
     """A column that cannot be written exactly; the message names it and how to leave it out."""
 
 
-class CodingUnacceptable(DownloadError):
+class CodingUnacceptable(Refused):
     """The client's Accept-Encoding refuses every coding there is."""
 
 
-class FormUnsupported(DownloadError):
+class FormUnsupported(Refused):
     """Parameters come in a body that is no form."""
 
 
-class FormTooLarge(DownloadError):
+class FormTooLarge(Refused):
     """A form is larger than one may be."""
 
 
-class PreconditionFailed(DownloadError):
+class PreconditionFailed(Refused):
     """The data is another version than the client asks for, or the one that it refuses."""
 
 
-class RangeNotSatisfiable(DownloadError):
+class RangeNotSatisfiable(Refused):
     """No byte of the range exists; ``size`` is how many there are."""
 
     def __init__(self, size: int) -> None:
@@ -123,11 +128,11 @@ class EngineFailed(DownloadError):
     """DuckDB failed while it ran a query."""
 
 
-class KeyRefused(DownloadError):
+class KeyRefused(Refused):
     """A key is asked for, and there is none, or none that is known."""
 
 
-class RateExceeded(DownloadError):
+class RateExceeded(Refused):
     """A client asks more often than it may; ``seconds`` later it may again."""
 
     def __init__(self, message: str, seconds: int) -> None:
@@ -135,7 +140,7 @@ class RateExceeded(DownloadError):
         self.seconds = seconds
 
 
-class TooManyDownloads(DownloadError):
+class TooManyDownloads(Refused):
     """A client has as many downloads at the same time as it may."""
 
 
@@ -143,7 +148,7 @@ class Busy(DownloadError):
     """No place for another production became free in time."""
 
 
-class ResultTooLarge(DownloadError):
+class ResultTooLarge(Refused):
     """The result, or a single vector of its rows, does not fit the memory or disk there is."""
 
 

@@ -1,11 +1,21 @@
-"""What lack of files, memory and threads looks like."""
+"""What lack of files, memory and threads looks like, and whose an error is."""
 
 import errno
 import os
 
 import pytest
 
-from application.errors import Busy, DatasetInvalid, EngineFailed, QueryInvalid, StorageUnavailable, lack
+from application.api.problems import PROBLEMS, Problem
+from application.errors import (
+    Busy,
+    DatasetInvalid,
+    DownloadError,
+    EngineFailed,
+    QueryInvalid,
+    Refused,
+    StorageUnavailable,
+    lack,
+)
 
 
 class PanicException(BaseException):
@@ -54,3 +64,10 @@ def test_it_is_told_by_number_and_by_words(error: BaseException, what: str) -> N
 )
 def test_nothing_else_is_taken_for_it(error: BaseException) -> None:
     assert lack(error) is None
+
+
+@pytest.mark.parametrize(("kind", "problem"), PROBLEMS.items(), ids=lambda given: getattr(given, "code", ""))
+def test_what_is_refused_is_what_clients_are_told_as_theirs(
+    kind: type[DownloadError], problem: Problem
+) -> None:
+    assert issubclass(kind, Refused) == (problem.status < 500)

@@ -25,6 +25,7 @@ from application.errors import (
     ExportFailed,
     ExportPending,
     ProductionCancelled,
+    Refused,
     SpoolFull,
     Stopping,
     StorageStalled,
@@ -130,7 +131,10 @@ class Exports:
             with self._noted(plan, failures):
                 self._make(plan, deadline)
         except DownloadError as error:
-            logger.error("export %s of %s failed", plan.e_tag[:12], plan.filename, exc_info=error)
+            if isinstance(error, Refused):
+                logger.warning("export %s of %s refused: %s", plan.e_tag[:12], plan.filename, error)
+            else:
+                logger.error("export %s of %s failed", plan.e_tag[:12], plan.filename, exc_info=error)
             failure = error
         finally:
             # Before the note goes: who notes it anew from now on also comes here, and removes it again.

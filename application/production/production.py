@@ -9,7 +9,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import Protocol
 
-from application.errors import DownloadError, EngineFailed, ProductionCancelled, Stopping, lack
+from application.errors import DownloadError, EngineFailed, ProductionCancelled, Refused, Stopping, lack
 from application.production.admission import Work
 from application.production.claim import Alarm, Claim, Later
 from application.production.slots import Slots
@@ -196,6 +196,8 @@ class Production:
         self._end()
         if isinstance(error, ProductionCancelled | Stopping):
             logger.info("production ended: %s", error, extra={"e_tag": self.key})
+        elif isinstance(failure, Refused):
+            logger.warning("production refused: %s", failure, extra={"e_tag": self.key})
         else:
             logger.error("production failed", exc_info=error, extra={"e_tag": self.key})
 

@@ -12,6 +12,8 @@ import pytest
 
 from application.errors import (
     Busy,
+    CellTooLarge,
+    ColumnUnsupported,
     DatasetChanged,
     DatasetInvalid,
     DeadlineExceeded,
@@ -422,6 +424,28 @@ def test_a_failure_reaches_every_reader_and_is_not_kept(
         assert raised in (caught.value, caught.value.__cause__)
         reader.close()
     assert read(productions, "key", Work(b"anew")) == b"anew"
+
+
+@pytest.mark.parametrize(
+    ("raised", "level"),
+    [
+        (CellTooLarge("Column 'a' has a long text", "row 2", "take csv"), "WARNING"),
+        (ColumnUnsupported("Column 'a' has no text."), "WARNING"),
+        (DatasetInvalid("Column 'a' is damaged."), "ERROR"),
+        (EngineFailed("The rows could not be read."), "ERROR"),
+        (ValueError("nobody expected it"), "ERROR"),
+    ],
+    ids=lambda given: type(given).__name__ if isinstance(given, Exception) else given,
+)
+def test_only_what_is_to_be_mended_has_a_traceback_in_the_log(
+    raised: Exception, level: str, house: Maker, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(DownloadError):
+        read(house(), "key", Work(failure=raised))
+    (record,) = [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+    assert record.levelname == level
+    assert bool(record.exc_info) == (level == "ERROR")
+    assert level == "ERROR" or str(raised) in record.getMessage()
 
 
 def test_when_no_thread_can_start_the_reader_is_told_and_the_next_one_is_served(

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from application.datasets.geometry import NAME_COLUMN, key_of
-from application.errors import DownloadError
+from application.errors import DatasetNotFound, DownloadError, StorageStalled
 from application.models import Label
 from application.storage.lanes import outcome
 
 if TYPE_CHECKING:
-    from application.datasets.catalogue import Catalogue
-    from application.datasets.listing import Listed, Listing
+    from application.datasets.listing import Listing
+    from application.downloads.downloads import Downloads
     from application.downloads.labels import Labels, Names
     from application.models import Dataset
 
@@ -41,10 +41,11 @@ class Region:
 class Regions:
     """Knows the datasets whose rows can be areas, and their names."""
 
-    def __init__(self, catalogue: Catalogue, listing: Listing, labels: Labels) -> None:
-        self._catalogue = catalogue
+    def __init__(self, downloads: Downloads, listing: Listing, labels: Labels, name_seconds: float) -> None:
+        self._downloads = downloads
         self._listing = listing
         self._labels = labels
+        self._name_seconds = name_seconds
 
     async def find(self, dataset: Dataset) -> tuple[Region, ...]:
         """The regions that rows of a dataset may be in, as far as known soon; none without geometry."""
@@ -57,30 +58,27 @@ class Regions:
             item for item in self._listing.seen.datasets if item.region_key and item.name != dataset.name
         ]
         there = sorted(there, key=lambda item: item.rows or 0)[:MOST_REGIONS]
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SOON_SECONDS):
-                return await asyncio.to_thread(self._found, there)
-        return tuple(_region(item) for item in there)
+        few = [item.name for item in there[:MOST_LISTS] if (item.rows or 0) <= MOST_LISTED]
+        found = dict(zip(few, await asyncio.gather(*map(self._known_soon, few)), strict=True))
+        return tuple(
+            Region(item.name, item.words.title or item.name, found.get(item.name) or None) for item in there
+        )
 
-    def _found(self, there: Sequence[Listed]) -> tuple[Region, ...]:
-        found = []
-        for place, item in enumerate(there):
-            names = None
-            if place < MOST_LISTS and (item.rows or 0) <= MOST_LISTED:
-                names = self._labels.names(Label(item.name, item.region_key, NAME_COLUMN))
-            found.append(_region(item, names or None))
-        return tuple(found)
+    async def name(self, dataset: str, reference: str) -> str:
+        """What the area of a reference is called; empty where nobody says, or not soon."""
+        return (await self._known_soon(dataset)).get(reference, "")
 
-    def name(self, dataset: str, reference: str) -> str:
-        """What the area of a reference is called; empty where nobody says. For a thread that may wait."""
-        return self._names(dataset).get(reference, "")
-
-    def reference(self, dataset: str, text: str) -> str:
+    async def reference(self, dataset: str, text: str) -> str:
         """The reference of the area that a text means, by its name or by its reference.
 
-        For a thread that may wait. Raises ValueError with what would be right.
+        Raises ValueError with what would be right, and what finding the dataset raises.
         """
-        names = self._names(dataset)
+        try:
+            names = await self._names(dataset, self._name_seconds)
+        except DatasetNotFound:
+            names = {}
+        except TimeoutError:
+            raise StorageStalled("Finding the area by its name takes too long; try again.") from None
         if text in names or not names:
             # Of very many nobody knows the names; the reference may be right all the same.
             return text
@@ -93,12 +91,17 @@ class Regions:
             raise ValueError(f"several areas are named {text[:60]!r}: use a reference instead: {several}")
         raise ValueError(f"no area is named {text[:60]!r}" + _near(wanted, names))
 
-    def _names(self, dataset: str) -> Names:
-        try:
-            key = key_of(self._catalogue.get(dataset))
-        except DownloadError:
-            return {}
-        return self._labels.names(Label(dataset, key, NAME_COLUMN)) if key else {}
+    async def _known_soon(self, dataset: str) -> Names:
+        with suppress(DownloadError, TimeoutError):
+            async with asyncio.timeout(SOON_SECONDS):
+                return await self._names(dataset, SOON_SECONDS)
+        return {}
+
+    async def _names(self, name: str, seconds: float) -> Names:
+        # Neither holds a thread of those that pages and plans share.
+        dataset = await self._downloads.find(name)
+        key = key_of(dataset)
+        return await self._labels.soon(dataset, Label(name, key, NAME_COLUMN), seconds) if key else {}
 
 
 def _near(wanted: str, names: Names) -> str:
@@ -107,7 +110,3 @@ def _near(wanted: str, names: Names) -> str:
     near += get_close_matches(wanted, by_name, MOST_NEAR, NEAR)
     told = list(dict.fromkeys(by_name[name] for name in near))[:MOST_NEAR]
     return f"; near it are {', '.join(told)}" if told else ""
-
-
-def _region(item: Listed, names: Names | None = None) -> Region:
-    return Region(item.name, item.words.title or item.name, names)

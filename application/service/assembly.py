@@ -120,7 +120,7 @@ def open_service(
     answers = Answers(downloads, productions, checks, lanes=lanes, whole_seconds=settings.whole_seconds)
     exports = _exports(settings, storage, store, downloads)
     redirects = Redirects(storage, settings.native_redirect_seconds, exports)
-    labels = Labels(catalogue, engine)
+    labels = Labels(catalogue, engine, lanes)
     listing = Listing(storage, catalogue, lanes, settings.catalogue_max_age)
     profiles = Profiles(
         storage,
@@ -144,7 +144,7 @@ def open_service(
         checks,
         profiles,
         labels,
-        Regions(catalogue, listing, labels),
+        Regions(downloads, listing, labels, settings.plan_seconds),
         productions,
         downloads,
         answers,

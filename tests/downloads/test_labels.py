@@ -67,7 +67,7 @@ def test_a_failure_that_passes_is_forgotten_after_some_seconds(
     failure: DownloadError, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, clock = Failing(monkeypatch), Clock()
-    labels = Labels(service.catalogue, service.engine, clock)
+    labels = Labels(service.catalogue, service.engine, service.lanes, clock)
     engine.failure = failure
     assert labels.names(AREAS) == {}
     engine.failure = None
@@ -82,7 +82,7 @@ def test_names_and_what_stays_as_it_is_are_read_once(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, clock = Failing(monkeypatch), Clock()
-    labels = Labels(service.catalogue, service.engine, clock)
+    labels = Labels(service.catalogue, service.engine, service.lanes, clock)
     for _ in range(2):
         assert labels.names(AREAS) == {"1": "north", "2": "south"}
         assert labels.names(Label("area", "reference", "absent")) == {}

@@ -32,7 +32,7 @@ async def show_choices(request: Request, current: Service, name: str, sent: Pair
     try:
         if problems:
             raise QueryInvalid([ParameterProblem(*problem) for problem in problems])
-        named = await asyncio.to_thread(_named, current, choices)
+        named = await _named(current, choices)
         pairs = named.pairs(dataset.columns)
         query = (await asyncio.to_thread(parsed, pairs, dataset)).query
         if query.areas:
@@ -50,13 +50,13 @@ async def show_choices(request: Request, current: Service, name: str, sent: Pair
     return Result(dataset, query, pairs, addresses=addresses, labels=told.labels, base=BASE).page
 
 
-def _named(current: Service, choices: Choices) -> Choices:
-    """The choices with the reference that an area's name means. For a thread; raises QueryInvalid."""
+async def _named(current: Service, choices: Choices) -> Choices:
+    """The choices with the reference that an area's name means; raises QueryInvalid."""
     where = choices.where
     if not (where.region and where.name):
         return choices
     try:
-        reference = current.regions.reference(where.region, where.name)
+        reference = await current.regions.reference(where.region, where.name)
     except ValueError as error:
         raise QueryInvalid([ParameterProblem(REGION_NAME, str(error))]) from error
     return replace(choices, where=replace(where, area=f"{where.region}:{reference}", region="", name=""))

@@ -73,7 +73,7 @@ async def show_dataset(request: Request, current: Service, name: str, sent: Pair
         _estimate(current, bare),
         _first(request, current, bare),
         current.regions.find(dataset),
-        asyncio.to_thread(places_of, current, query),
+        places_of(current, query),
     )
     told = told_by(described, regions)
     result = asked(labels=told.labels, places=places)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -56,11 +57,12 @@ async def readable(current: Service, name: str) -> Dataset:
     return dataset
 
 
-def places_of(current: Service, query: Query) -> dict[str, str]:
-    """What the areas of other datasets are called that a query names, by their text. For a thread."""
+async def places_of(current: Service, query: Query) -> dict[str, str]:
+    """What the areas of other datasets are called that a query names, by their text."""
     said = {area.text: reference_of(area.relation, area.text) for area in query.areas}
-    found = {text: current.regions.name(*reference) for text, reference in said.items() if reference}
-    return {text: name for text, name in found.items() if name}
+    named = {text: reference for text, reference in said.items() if reference}
+    names = await asyncio.gather(*(current.regions.name(*reference) for reference in named.values()))
+    return {text: name for text, name in zip(named, names, strict=True) if name}
 
 
 def form_of(

@@ -37,27 +37,22 @@ class PlaceSurvey:
         """Take in some rows."""
         if self._left < 0:
             return
-        from application.geometry.reading import runs
+        from application.geometry.reading import byte_sizes, runs
 
-        if isinstance(array.type, pa.BaseExtensionType):
-            array = array.storage
-        if isinstance(array.type, pa.DictionaryType):
-            array = array.dictionary_decode()
-        if self._encoding in ("wkt", "wkb"):
-            sizes = pc.binary_length(array).fill_null(0).to_numpy(zero_copy_only=False)
-        else:
-            sizes = np.full(len(array), NESTED_BYTES)
+        is_nested = self._encoding not in ("wkt", "wkb")
+        sizes = np.full(len(array), NESTED_BYTES) if is_nested else byte_sizes(array)
         self._left -= int(sizes.sum())
         if self._left < 0 or (len(sizes) and sizes.max() > PIECE_BYTES):
             self._left = -1
             return
-        most = PIECE_BYTES if self._encoding in ("wkt", "wkb") else NESTED_BYTES * NESTED_ROWS
+        most = NESTED_BYTES * NESTED_ROWS if is_nested else PIECE_BYTES
         for start, end in runs(sizes, most):
             self._add(array.slice(start, end - start))
 
     def _add(self, array: pa.Array) -> None:
-        from application.geometry.reading import read
+        from application.geometry.reading import plain, read
 
+        array = plain(array)
         geometries = read(array, self._encoding)
         self._extent.add(geometries)
         self._unreadable += sum(item is None for item in geometries) - array.null_count - _blanks(array)
@@ -75,7 +70,7 @@ class PlaceSurvey:
 
 
 def _blanks(array: pa.Array) -> int:
-    """How many texts have nothing in them."""
-    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+    """How many plain texts have nothing in them."""
+    if not pa.types.is_large_string(array.type):
         return 0
     return int(pc.sum(pc.equal(pc.utf8_trim_whitespace(array), "")).as_py() or 0)

@@ -15,6 +15,7 @@ from application.datasets.profile import BARS, MOST_TOP, ColumnProfile, Frequent
 from application.formats.columns import normalise
 from application.formats.scalars import NoText
 from application.models import Column, Geometry
+from application.telemetry import logger
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,6 +39,7 @@ class ColumnSurvey:
     """Takes in a column's values batch by batch, as the dataset has them."""
 
     def __init__(self, column: Column, figures: Figures, geometry: Geometry | None = None) -> None:
+        self._name = column.name
         self._kind = _plain(column.field.type)
         self._figures = figures
         self._rows = 0
@@ -58,8 +60,7 @@ class ColumnSurvey:
         """Take in some rows; raises Arrow's errors for what is not of the dataset's type."""
         self._rows += len(array)
         self._nulls += array.null_count
-        if self._places:
-            self._places.add(array)
+        self._add_places(array)
         if not self._is_counted or array.null_count == len(array):
             return
         import polars as pl
@@ -98,6 +99,15 @@ class ColumnSurvey:
             top=self._top(),
             histogram=self._bars.histogram(self._figures) if self._bars else self._dates(),
         )
+
+    def _add_places(self, array: pa.Array) -> None:
+        if self._places is None:
+            return
+        try:
+            self._places.add(array)
+        except Exception:  # noqa: BLE001 - the other figures are none the worse for it
+            logger.exception("The places of column %r cannot be told", self._name)
+            self._places = None
 
     def _dates(self) -> Histogram | None:
         """Texts as dates, where all of them are some, and each was counted."""

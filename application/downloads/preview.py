@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from application.downloads.plan import Request
-from application.errors import ColumnUnsupported, DatasetInvalid, QueryInvalid, ResultTooLarge
+from application.errors import (
+    ColumnUnsupported,
+    DatasetInvalid,
+    DownloadError,
+    QueryInvalid,
+    ResultTooLarge,
+)
 from application.formats import MAPPED_PREVIEW, PREVIEW, Format
 from application.geometry.drawn import Sketch
 from application.query.spelling import spelled
+from application.telemetry import logger
 
 if TYPE_CHECKING:
     from application.downloads.answers import Answers
@@ -57,10 +63,17 @@ async def first_rows(
     first = replace(asked, columns=query.columns[:most_columns])
     if dataset.geometry:
         # What is wrong with the geometry alone keeps no other column from being shown.
-        with suppress(ColumnUnsupported, DatasetInvalid, QueryInvalid, ResultTooLarge):
+        try:
             planned = await _planned(downloads, dataset, first, sent, MAPPED_PREVIEW)
             # Its geometry may be read for the map alone.
             return await _mapped(answers, *planned, terms, len(first.columns))
+        except (ColumnUnsupported, DatasetInvalid, QueryInvalid, ResultTooLarge):
+            pass
+        except DownloadError:
+            # Whatever is shown.
+            raise
+        except Exception:  # noqa: BLE001 - rows without a picture are better than none
+            logger.exception("The first rows of dataset %r cannot be drawn", dataset.name)
     try:
         planned = await _planned(downloads, dataset, first, sent)
     except ColumnUnsupported:

@@ -25,10 +25,8 @@ MOST_TYPE = 7
 
 def read(column: pa.Array, encoding: str) -> Geometries:
     """The geometries of a column's values, whose encoding is that of its ``Geometry``."""
-    if isinstance(column.type, pa.BaseExtensionType):
-        column = column.storage
+    column = plain(column)
     if encoding in ("wkt", "wkb"):
-        column = _flat(column)
         decode = _from_wkt if encoding == "wkt" else _from_wkb
         pieces = [decode(piece.to_numpy(zero_copy_only=False)) for piece in pieces_of(column)]
         found = np.concatenate(pieces) if pieces else np.empty(0, dtype=object)
@@ -50,8 +48,7 @@ def placeless(column: pa.Array, encoding: str) -> int:
 
 def pieces_of(column: pa.Array) -> Iterator[pa.Array]:
     """Slices of text or bytes of at most PIECE_BYTES each, but for one larger value."""
-    sizes = pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
-    for start, end in runs(sizes, PIECE_BYTES):
+    for start, end in runs(byte_sizes(column), PIECE_BYTES):
         yield column.slice(start, end - start)
 
 
@@ -75,14 +72,28 @@ def in_pieces(
     return np.concatenate(pieces) if pieces else np.empty(0, dtype=dtype)
 
 
-def _flat(column: pa.Array) -> pa.Array:
-    """Text or bytes as the large types that Arrow's kernels know."""
+def plain(column: pa.Array) -> pa.Array:
+    """Text or bytes as the large types that Arrow's kernels know, however stored; others as they are."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        return plain(column.storage)
     kind = column.type
     if types.is_dictionary(kind):
-        return _flat(column.dictionary.take(column.indices))
+        return plain(column.dictionary).take(column.indices)
     if types.is_string(kind) or types.is_string_view(kind):
         return column.cast(pa.large_string())
     return column.cast(pa.large_binary()) if types.is_binary(kind) or types.is_binary_view(kind) else column
+
+
+def byte_sizes(column: pa.Array) -> npt.NDArray[Any]:
+    """How many bytes each text or bytes of a column has, however it is stored; 0 for NULL."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        return byte_sizes(column.storage)
+    if types.is_dictionary(column.type):
+        # Each value once, for all of them in place may be very many bytes.
+        sizes = pa.array(byte_sizes(column.dictionary)).take(column.indices)
+    else:
+        sizes = pc.binary_length(plain(column))
+    return np.asarray(sizes.fill_null(0).to_numpy(zero_copy_only=False))
 
 
 def _from_wkt(texts: Geometries) -> Geometries:
@@ -173,16 +184,14 @@ def values_text(
 
     With ``is_flat`` also where it has heights, or is empty.
     """
-    if isinstance(column.type, pa.BaseExtensionType):
-        column = column.storage
+    column = plain(column)
     wanted = shapely.is_missing(geometries) | shapely.has_m(geometries)
     if is_flat:
         wanted |= shapely.has_z(geometries) | shapely.is_empty(geometries)
     rows = np.flatnonzero(wanted & column.is_valid().to_numpy(zero_copy_only=False))
     texts = np.full(len(column), None, dtype=object)
-    flat = _flat(column) if encoding in ("wkt", "wkb") else column
     for row in rows:
-        value = flat[int(row)].as_py()
+        value = column[int(row)].as_py()
         texts[row] = value.hex() if isinstance(value, bytes) else value if encoding == "wkt" else str(value)
     return pa.array(texts, pa.string(), from_pandas=True)
 

@@ -18,7 +18,7 @@ import shapely
 from application.geometry import WGS84
 from application.geometry.drawn import Bounds, Drawn, Kind, Sketch
 from application.geometry.lines import CELLS, MOST_POSITIONS, Numbers, extent, fine, lines_of, on_grid
-from application.geometry.reading import read
+from application.geometry.reading import plain, read
 from application.geometry.systems import Change, change_anywhere
 from application.geometry.thinning import thinned
 from application.models import Geometry
@@ -50,8 +50,6 @@ class Sketcher:
 
     def add(self, column: pa.Array) -> None:
         """Take in the next rows."""
-        if isinstance(column.type, pa.BaseExtensionType):
-            column = column.storage
         for place in range(len(column)):
             # One at a time, for each may be large.
             self._add(column.slice(place, 1))
@@ -93,8 +91,7 @@ def way_to_degrees(crs: str) -> Change | None:
 
 def _bounded(value: pa.Array, encoding: str) -> tuple[pa.Array, bool]:
     """The value with fewer positions where its text is long, and whether it is too large all the same."""
-    if isinstance(value.type, pa.DictionaryType):
-        value = value.dictionary.take(value.indices)
+    value = plain(value)
     if encoding not in ("wkt", "wkb"):
         # Coordinates in Arrow's own types, which are read one by one.
         return value, value.nbytes > MOST_TEXT

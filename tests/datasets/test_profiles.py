@@ -17,6 +17,7 @@ import pytest
 
 from application.datasets import background, profiles
 from application.datasets.catalogue import Catalogue
+from application.datasets.places import PlaceSurvey
 from application.datasets.profile import Profile, read_profile
 from application.datasets.profiles import Profiles
 from application.engine.database import Database
@@ -251,3 +252,35 @@ def test_what_cannot_be_read_has_no_profile_and_is_tried_once(
     assert eventually(lambda: "has no profile" in caplog.text)
     assert [asked.now("a") for _ in range(3)] == [None] * 3
     assert caplog.text.count("has no profile") == 1
+
+
+PLACES = ["POINT (1 2)", "POINT (3 1)", "", None, "x"] * 20
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str
+)
+def test_places_are_found_however_their_text_is_stored(kind: pa.DataType, tmp_path: Path) -> None:
+    places = pa.array(PLACES)
+    if isinstance(kind, pa.DictionaryType):
+        places = places.dictionary_encode()
+    pq.write_table(pa.table({"n": range(100), "geometry": places.cast(kind)}), tmp_path / "a.parquet")
+    found = Asked(tmp_path).found("a").columns
+    assert found["n"].distinct == 100
+    geometry = found["geometry"].geometry
+    assert geometry
+    assert (geometry.types, geometry.bbox, geometry.unreadable) == (("Point",), (1, 1, 3, 2), 20)
+
+
+def test_places_that_cannot_be_told_cost_no_other_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(self: PlaceSurvey, array: pa.Array) -> None:
+        raise NotImplementedError("no kernel")
+
+    monkeypatch.setattr(PlaceSurvey, "add", fail)
+    pq.write_table(pa.table({"n": range(100), "geometry": PLACES}), tmp_path / "a.parquet")
+    found = Asked(tmp_path).found("a").columns
+    assert found["n"].distinct == 100
+    assert (found["geometry"].nulls, found["geometry"].geometry) == (20, None)
+    assert "'geometry'" in caplog.text

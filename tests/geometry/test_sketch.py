@@ -65,6 +65,22 @@ def test_kinds_are_told_apart_and_holes_stay_with_their_area() -> None:
     assert [(item.kind, len(item.paths)) for item in sketch.drawn] == [("point", 1), ("line", 1), ("area", 2)]
 
 
+TEXT_TYPES = [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+BINARY_TYPES = [pa.large_binary(), pa.binary_view(), pa.dictionary(pa.int8(), pa.binary())]
+
+
+@pytest.mark.parametrize("kind", [*TEXT_TYPES, *BINARY_TYPES], ids=str)
+def test_however_text_and_bytes_are_stored_the_same_is_drawn(kind: pa.DataType) -> None:
+    texts = ["POINT (1 2)", None, "x", shapely.to_wkt(ring(20_000)), "POINT (1 2)"]
+    values, encoding = pa.array(texts), "wkt"
+    if kind in BINARY_TYPES:
+        values, encoding = pa.array([ring(9).wkb, None, b"x", shapely.Point(1, 2).wkb]), "wkb"
+    other = values.dictionary_encode() if isinstance(kind, pa.DictionaryType) else values
+    sketch = sketched(other.cast(kind), encoding)
+    assert sketch.drawn
+    assert sketch == sketched(values, encoding)
+
+
 @pytest.mark.parametrize("encoding", ["wkt", "wkb"])
 def test_twenty_values_of_8_mb_are_drawn_where_they_are_in_few_positions(encoding: str) -> None:
     place = ring(520_000 if encoding == "wkb" else 371_000)

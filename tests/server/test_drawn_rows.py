@@ -1,0 +1,48 @@
+"""The first rows with a picture of where they are: what a picture fails of costs the picture alone."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import shapely
+
+from application.geometry import sketch
+from tests.support import html
+from tests.support.html import Element
+from tests.support.serving import serving_folder
+
+TEXTS = ["POINT (1 2)", "POINT (3 1)"]
+
+
+def page(folder: Path, geometry: pa.Array, query: str = "") -> Element:
+    pq.write_table(pa.table({"word": ["first", "second"], "geometry": geometry}), folder / "a.parquet")
+    with serving_folder(folder) as served:
+        answer = served.get(f"/a{query}", headers={"accept": "text/html"})
+        assert answer.status_code == 200
+        return html.read(answer.text)
+
+
+def has_rows(found: Element) -> bool:
+    return all(word in found.words for word in ("first", "second"))
+
+
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.binary_view()], ids=str)
+def test_views_of_text_and_bytes_are_drawn(kind: pa.DataType, tmp_path: Path) -> None:
+    values = TEXTS if kind == pa.string_view() else [shapely.from_wkt(text).wkb for text in TEXTS]
+    found = page(tmp_path, pa.array(values, kind))
+    assert has_rows(found)
+    assert "The 2 rows of the preview" in found.one("figcaption").words
+
+
+@pytest.mark.parametrize(
+    ("place", "name"), [(sketch.Sketcher, "add"), (sketch.Sketcher, "finish"), (sketch, "sketch_of")]
+)
+def test_rows_that_cannot_be_drawn_are_shown(
+    place: object, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise NotImplementedError("no kernel")
+
+    monkeypatch.setattr(place, name, fail)
+    assert has_rows(page(tmp_path, pa.array(TEXTS), "?bbox=0,0,9,9"))

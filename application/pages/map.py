@@ -38,7 +38,8 @@ class Inset:
 class Map:
     """A picture of ``width`` by ``height``, each layer as what a path draws; ``bar`` is as long as it says.
 
-    ``corners`` are the longitudes and latitudes of its edges: west, south, east, north.
+    ``corners`` are the longitudes and latitudes of its edges: west, south, east, north; ``is_beyond``: what
+    is east of 180 is the earth's other side, and no margin.
     """
 
     width: int
@@ -53,6 +54,7 @@ class Map:
     bar: float
     inset: Inset | None
     corners: Bounds
+    is_beyond: bool
 
 
 def make_map(sketch: Sketch | None, areas: Iterable[Sketch], extent: Bounds | None, rows: int) -> Map | None:
@@ -89,6 +91,7 @@ def make_map(sketch: Sketch | None, areas: Iterable[Sketch], extent: Bounds | No
         round(length / DEGREE_KM * per_degree, 1),
         _inset(whole, shown) if whole and is_inset else None,
         corners,
+        frame[2] > 180,
     )
 
 

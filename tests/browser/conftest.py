@@ -90,6 +90,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables.write(places(), folder / "sample.parquet")
     tables.write(areas(), folder / "areas.parquet")
     tables.write(squares(), folder / "square.parquet")
+    tables.write(
+        pa.table({"geometry": ["POLYGON ((-180 -90, 180 -90, 180 90, -180 -90))"]}), folder / "world.parquet"
+    )
+    tables.write(pa.table({"geometry": ["POINT (176 -18)", "POINT (-176 -16)"]}), folder / "beyond.parquet")
     tables.write(districts(), folder / "district.parquet")
     tables.write(pa.table({"geometry": [ring(400_000)] * 3}), folder / "large.parquet")
     tables.write(pa.table({HOSTILE: [HOSTILE, None, ""]}), folder / "hostile.parquet")

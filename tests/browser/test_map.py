@@ -125,6 +125,46 @@ def test_a_box_that_is_drawn_becomes_bbox(width: int, chromium: Browser, served:
         assert page.locator(".chips").inner_text().startswith("in the box")
 
 
+def test_a_box_over_the_margin_of_a_picture_of_the_world_ends_with_the_world(
+    chromium: Browser, served: Served
+) -> None:
+    with opened(chromium, f"{served.url}/world") as page:
+        assert corners(page)[0] < -180
+        drag(page, (0.001, 0.001), (0.999, 0.999))
+        assert box_of(page) == [-180, -90, 180, 90]
+        drag(page, (0.5, 0.001), (0.999, 0.5))
+        assert box_of(page) == pytest.approx([0, 0, 180, 90], abs=2)
+        drag(page, (0.001, 0.5), (0.5, 0.999))
+        assert box_of(page) == pytest.approx([-180, -90, 0, 0], abs=2)
+        page.click("[data-show]")
+        page.wait_for_url("**bbox=**")
+
+
+def test_a_box_across_the_antimeridian_has_a_west_that_is_more_than_its_east(
+    chromium: Browser, served: Served
+) -> None:
+    with opened(chromium, f"{served.url}/beyond") as page:
+        west, _, east, _ = corners(page)
+        assert west < 178
+        assert east > 183
+        part = (178 - west) / (east - west), (183 - west) / (east - west)
+        drag(page, (part[0], 0.2), (part[1], 0.8))
+        box = box_of(page)
+        assert (box[0], box[2]) == pytest.approx((178, -177), abs=(east - west) / 100)
+
+
+def test_a_box_over_all_of_a_map_that_repeats_the_world_is_the_world(
+    chromium: Browser, mapped: Served
+) -> None:
+    with opened(chromium, f"{mapped.url}/world") as page:
+        page.click("[data-open]")
+        page.locator("[data-map] [role=status]", has_text="first").wait_for()
+        drag(page, (0.001, 0.3), (0.999, 0.7))
+        box = box_of(page)
+        assert (box[0], box[2]) == (-180, 180)
+        assert -90 <= box[1] < 0 < box[3] <= 90
+
+
 def test_a_click_draws_no_box(chromium: Browser, served: Served) -> None:
     with opened(chromium, f"{served.url}/square") as page:
         drag(page, (0.5, 0.5), (0.5, 0.5))

@@ -13,6 +13,8 @@ let toDegrees = ([x, y]) => {
   return [+west + (x / width) * (east - west), +north + (y / height) * (south - north)];
 };
 let whileDrawing = () => {};
+// Whether what is beyond 180 degrees is the earth's other side, or nothing.
+let isBeyond = 'beyond' in place.dataset;
 
 function pointOf(event) {
   const { left, top, width, height } = ground.getBoundingClientRect();
@@ -22,16 +24,25 @@ function pointOf(event) {
   ];
 }
 
+// The same sides within 180 degrees: a west that is more than the east crosses the antimeridian.
+function across(west, east) {
+  if (east - west >= 360) return [-180, 180];
+  const turn = (degrees) => ((degrees % 360) + 360) % 360;
+  return [turn(west + 180) - 180, 180 - turn(180 - east)];
+}
+
 function fill(first, last) {
   const [a, b] = [toDegrees(first), toDegrees(last)];
   const step = Math.abs(toDegrees([1, 0])[0] - toDegrees([0, 0])[0]);
   // What a pixel tells, and no more.
   const digits = Math.min(Math.max(Math.ceil(-Math.log10(step)), 0), 7);
-  const turned = (degrees) => ((degrees + 540) % 360) - 180;
-  const values = [
-    turned(Math.min(a[0], b[0])), Math.min(a[1], b[1]), turned(Math.max(a[0], b[0])), Math.max(a[1], b[1]),
-  ];
-  SIDES.forEach((side, number) => { form.elements.namedItem(side).value = +values[number].toFixed(digits); });
+  const rounded = (number) => +number.toFixed(digits);
+  const sides = (axis, most) => [Math.min(a[axis], b[axis]), Math.max(a[axis], b[axis])]
+    .map((number) => rounded(most ? Math.min(Math.max(number, -most), most) : number));
+  const [south, north] = sides(1, 90);
+  const [west, east] = across(...sides(0, isBeyond ? 0 : 180)).map(rounded);
+  const values = { west, south, east, north };
+  SIDES.forEach((side) => { form.elements.namedItem(side).value = values[side]; });
   form.closest('details')?.setAttribute('open', '');
   form.elements.namedItem('west').dispatchEvent(new Event('input', { bubbles: true }));
   told.textContent = 'The box is in the form.';
@@ -102,7 +113,8 @@ async function open() {
   const map = new Map({
     container,
     style: styleUrl,
-    bounds: [[+west, +south], [+east, +north]],
+    // Mercator's world ends there.
+    bounds: [[+west, Math.max(south, -85)], [+east, Math.min(north, 85)]],
     attributionControl: { compact: false },
     cooperativeGestures: true,
     locale: { 'Map.Title': 'Rows on the map' },
@@ -116,6 +128,7 @@ async function open() {
   for (const picture of ground.querySelectorAll('svg')) picture.classList.add('under');
   for (const part of ['figcaption', '.box']) place.querySelector(part)?.remove();
   toDegrees = (point) => map.unproject(point).toArray();
+  isBeyond = true;
   whileDrawing = (is) => map.dragPan[is ? 'disable' : 'enable']();
   map.addSource('rows', { type: 'geojson', data: new URL(features, location.href).href });
   const of = (...kinds) => ['in', ['geometry-type'], ['literal', kinds]];

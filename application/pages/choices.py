@@ -162,7 +162,8 @@ class Choices:
         found += [(FIELD, name) for name in self.fields]
         found += [(SORT, f"{DESCENDING if self.descending else ''}{self.sort}")] if self.sort else []
         found += [(LIMIT, self.limit)] if self.limit else []
-        return (*found, *self.kept)
+        replaced = self.where.replaced
+        return (*found, *(pair for pair in self.kept if pair[0] not in replaced))
 
     @property
     def kept_texts(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Self
 from application.downloads.regions import Region
 from application.models import Query
 from application.pages.words import listed
-from application.query.area import BBOX, reference_of
+from application.query.area import BBOX, BBOX_CRS, reference_of
 
 # Controls. The box's are in the order of `bbox`.
 SIDES = ("west", "south", "east", "north")
@@ -62,6 +62,12 @@ class Whereabouts:
         box = ((BBOX, ",".join(self.box)),) if any(self.box) else ()
         text = self.area or (f"{self.region}:{self.name}" if self.region and self.name else "")
         return (*box, *(((self.relation or WITHIN, text),) if text else ()))
+
+    @property
+    def replaced(self) -> frozenset[str]:
+        """The parameters that they say, beside which none that was carried along may stand."""
+        said = {name for name, _ in self.pairs}
+        return frozenset(said | {BBOX_CRS} if BBOX in said else said)
 
     def problems(self) -> list[Pair]:
         """What is wrong before any parameter is read: by the control's name."""

@@ -11,6 +11,7 @@ from application.models import Area
 Areas = tuple[Area, ...]
 
 BBOX: Literal["bbox"] = "bbox"
+BBOX_CRS = "bbox-crs"
 POSITION = re.compile(r"[^,:()]+,[^,:()]+")
 # A dataset, and the reference of a row; WKT has parentheses before any colon.
 REFERENCE = re.compile(r"([A-Za-z0-9_-]{1,100}):(.+)", re.DOTALL)

@@ -133,6 +133,35 @@ def test_a_box_in_another_reference_system_is_carried_along(served: Served) -> N
     assert dict(parse_qsl(urlsplit(location).query))["bbox-crs"] == "EPSG:27700"
 
 
+@pytest.mark.parametrize(
+    ("query", "controls", "wanted"),
+    [
+        (
+            "bbox=0,6000000,9,7000000&bbox-crs=EPSG:3857",
+            dict(zip(("west", "south", "east", "north"), ["0", "51", "1", "52"], strict=True)),
+            [("bbox", "0.0,51.0,1.0,52.0")],
+        ),
+        (
+            "within=POLYGON((0 51,1 51,1 52,0 51))&near=0.5,51.5,900000",
+            {"area": "district:E09000007"},
+            [("within", "district:E09000007"), ("near", "0.5,51.5,900000.0")],
+        ),
+        (
+            "intersects=0.5,51.5&within=0.5,51.5",
+            {"region": "ward", "region-name": "Ward 9", "relation": "intersects"},
+            [("intersects", "ward:9"), ("within", "0.5,51.5")],
+        ),
+    ],
+)
+def test_what_is_chosen_replaces_what_the_form_could_not_show(
+    query: str, controls: dict[str, str], wanted: list[tuple[str, str]], served: Served
+) -> None:
+    found = page(served, f"/tree?{query}").one("form", class_="choose")
+    answer = served.get(html.sent(found, **controls), headers=HTML)
+    assert answer.status_code == 303, html.read(answer.text).words
+    assert sorted(parse_qsl(urlsplit(answer.headers["location"]).query)) == sorted(wanted)
+
+
 def test_a_name_that_is_none_is_told_with_those_near_it(served: Served) -> None:
     told = wrong(served, region="ward", region_name="Wrad 17")
     assert list(told) == ["region-name"]

@@ -107,7 +107,7 @@ async def _lines(answers: Answers, request: Request, plan: Plan, terms: Terms) -
 def _areas(plan: Plan) -> tuple[Sketch, ...]:
     from application.geometry.sketch import sketch_of
 
-    return tuple(sketch_of(test.outline, test.geometry.crs) for test in plan.tests)
+    return tuple(sketch_of(test.outline, test.outline_crs) for test in plan.tests)
 
 
 async def _planned(

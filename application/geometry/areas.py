@@ -37,13 +37,15 @@ MOST_METRES = 1_000_000.0
 class AreaTest:
     """Tells which values of a geometry column are in an area; ``bounds`` are in the column's system.
 
-    So is ``outline``, the area itself, to be shown.
+    ``outline`` is the area itself, to be shown, in the reference system ``outline_crs``: longitudes that go
+    on beyond the antimeridian are more than 180.
     """
 
     geometry: Geometry
     bounds: Bounds
     decide: Callable[[Geometries], Truths]
-    outline: Any = None
+    outline: Any
+    outline_crs: str
 
     def keeps(self, column: pa.Array) -> pa.Array:
         """True for each value in the area; False for what is no geometry."""
@@ -66,7 +68,7 @@ def area_test(area: Area, geometry: Geometry, place: Place | None = None) -> Are
         return _near(area, geometry)
     found = place or place_of(area, geometry.crs)
     decide = found.contains if area.relation == "within" else found.meets
-    return AreaTest(geometry, found.bounds, decide, found.geometry)
+    return AreaTest(geometry, found.bounds, decide, found.geometry, geometry.crs)
 
 
 def place_of(area: Area, crs: str) -> Place:
@@ -176,9 +178,7 @@ def _near(area: Area, geometry: Geometry) -> AreaTest:
             ) from None
         return np.asarray(shapely.dwithin(shapely.transform(found, flat), origin, metres))
 
-    return AreaTest(
-        geometry, (west, south, east, north), decide, _circle(longitude, latitude, metres, geometry)
-    )
+    return AreaTest(geometry, clip.bounds, decide, _circle(longitude, latitude, metres), WGS84)
 
 
 def _box_round(longitude: float, latitude: float, metres: float) -> Bounds:
@@ -195,17 +195,25 @@ def _box_round(longitude: float, latitude: float, metres: float) -> Bounds:
     return float(west), south, float(east), north
 
 
-def _circle(longitude: float, latitude: float, metres: float, geometry: Geometry) -> Any:
-    """The edge of what is near, about right; None beyond the column's reference system."""
+def _circle(longitude: float, latitude: float, metres: float) -> Any:
+    """The edge of what is near, about right, with a pole that is within it."""
     from pyproj import Geod
 
-    count = 73
-    x, y, _ = Geod(ellps="WGS84").fwd(
+    earth, count = Geod(ellps="WGS84"), 73
+    x, y, _ = earth.fwd(
         [longitude] * count, [latitude] * count, np.linspace(0.0, 360.0, count), [metres] * count
     )
-    x, y = change_anywhere(WGS84, geometry.crs).points(np.array(x), np.array(y))
-    positions = np.column_stack([x, y])
-    return shapely.Polygon(positions) if np.isfinite(positions).all() else None
+    pole = 90.0 if latitude > 0 else -90.0
+    if earth.inv(longitude, latitude, longitude, pole)[2] < metres:
+        edge = sorted(zip(x, y, strict=True))
+        return shapely.Polygon(
+            [(-180.0, pole), (-180.0, edge[0][1]), *edge, (180.0, edge[-1][1]), (180.0, pole)]
+        )
+    # Round the middle, for each begins anew at the antimeridian.
+    x = longitude + (np.array(x) - longitude + 180.0) % 360.0 - 180.0
+    if x.min() < EVERYWHERE[0]:
+        x += 360.0
+    return shapely.Polygon(np.column_stack([x, y]))
 
 
 def _azimuthal(longitude: float, latitude: float) -> Callable[[Any], Any]:

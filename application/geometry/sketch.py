@@ -75,9 +75,9 @@ class Sketcher:
 
 
 def sketch_of(geometry: Any, crs: str) -> Sketch:
-    """One geometry, drawn as large as there is room."""
+    """One geometry, drawn as large as there is room; its longitudes may go on beyond 180."""
     by = way_to_degrees(crs)
-    paths = _paths(geometry, 0, by) if by and geometry is not None else []
+    paths = _paths(geometry, 0, by, east=540.0) if by and geometry is not None else []
     return _together(paths, 0, int(not paths))
 
 
@@ -102,22 +102,22 @@ def _bounded(value: pa.Array, encoding: str) -> tuple[pa.Array, bool]:
     return pa.array([text], pa.large_string()), text is None
 
 
-def _paths(geometry: Any, row: int, by: Change) -> list[_Path]:
+def _paths(geometry: Any, row: int, by: Change, *, east: float = 180.0) -> list[_Path]:
     """The parts of a geometry in degrees; none where it has too many, or is not on earth."""
     found = []
     for part, (kind, positions) in enumerate(lines_of(geometry)):
         reduced = fine(positions)
         x, y = by.points(reduced[:, 0], reduced[:, 1])
         moved = np.column_stack([x, y])
-        if not _is_on_earth(moved):
+        if not _is_on_earth(moved, east):
             return []
         found.append(_Path(row, part if kind != "area" else 0, kind, moved))
     return found
 
 
-def _is_on_earth(positions: Numbers) -> bool:
+def _is_on_earth(positions: Numbers, east: float = 180.0) -> bool:
     with np.errstate(invalid="ignore"):
-        return bool((np.abs(positions) <= (180.0, 90.0)).all())
+        return bool(((positions >= (-180.0, -90.0)) & (positions <= (east, 90.0))).all())
 
 
 def _together(paths: Sequence[_Path], blank: int, left: int) -> Sketch:

@@ -11,9 +11,10 @@ import pytest
 import shapely
 
 from application.geometry import WGS84
+from application.geometry.areas import area_test
 from application.geometry.lines import MOST_POSITIONS
 from application.geometry.sketch import Sketcher, bounds_in_degrees, sketch_of
-from application.models import Geometry
+from application.models import Area, Geometry
 from tests.support.geometry import TEXTS
 
 LARGE = 8 << 20
@@ -196,3 +197,31 @@ def test_an_extent_in_metres_is_told_in_degrees_with_its_bent_edges() -> None:
     assert (west, south, east, north) == pytest.approx((-9.39, 49.77, 3.55, 61.13), abs=0.1)
     assert bounds_in_degrees((-6, 49, 0, 2, 56, 100), WGS84) == (-6, 49, 2, 56)
     assert bounds_in_degrees((-600, 49, 2, 56), WGS84) is None
+
+
+# A degree of the equator, and of a meridian at a pole, in metres.
+EQUATOR, MERIDIAN = 111_320, 111_694
+
+
+def circle(text: str, crs: str = WGS84):
+    test = area_test(Area("near", text), Geometry("geometry", "wkt", crs))
+    return sketch_of(test.outline, test.outline_crs)
+
+
+@pytest.mark.parametrize("crs", [WGS84, "EPSG:3857"])
+@pytest.mark.parametrize(("longitude", "middle"), [(179.95, 179.95), (-179.95, 180.05), (-0.2, -0.2)])
+def test_what_is_near_is_drawn_round_its_middle(longitude: float, middle: float, crs: str) -> None:
+    found = circle(f"{longitude},0,50000", crs)
+    half = 50_000 / EQUATOR
+    assert found.bounds is not None
+    assert found.bounds == pytest.approx((middle - half, -half, middle + half, half), abs=0.01)
+
+
+@pytest.mark.parametrize("latitude", [89.9, -89.9])
+def test_what_is_near_a_pole_is_drawn_as_far_as_it(latitude: float) -> None:
+    found = circle(f"20,{latitude},50000")
+    edge = 89.9 - 50_000 / MERIDIAN
+    south, north = (edge, 90) if latitude > 0 else (-90, -edge)
+    assert found.bounds is not None
+    assert found.bounds == pytest.approx((-180, south, 180, north), abs=0.01)
+    assert found.left == 0

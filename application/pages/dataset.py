@@ -95,4 +95,17 @@ def geometry_sentence(description: Description) -> str:
     told = [kinds_words(geometry.types), system_words(stored.crs)]
     if geometry.extent:
         told.append(extent_words(geometry.extent))
-    return f"{', '.join(filter(None, told))}, in column “{geometry.column}”."
+    return f"{', '.join(filter(None, told))}, in column “{geometry.column}”.{_unreadable(description)}"
+
+
+def _unreadable(description: Description) -> str:
+    profile, stored = description.profile, description.dataset.geometry
+    seen = profile.columns.get(stored.column) if profile and stored else None
+    if profile is None or seen is None or seen.geometry is None or not seen.geometry.unreadable:
+        return ""
+    looked = f" of {profile.rows:,} that were looked at" if profile.is_sample else ""
+    count = seen.geometry.unreadable
+    return (
+        f" {figures.count(count, 'row')}{looked} {'has' if count == 1 else 'have'} a value there "
+        "that cannot be read as a geometry."
+    )

@@ -7,10 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
+from application.datasets import background
 from application.geometry import sketch
 from tests.support import html
 from tests.support.html import Element
-from tests.support.serving import serving_folder
+from tests.support.serving import eventually, serving_folder
 
 TEXTS = ["POINT (1 2)", "POINT (3 1)"]
 
@@ -46,3 +47,21 @@ def test_rows_that_cannot_be_drawn_are_shown(
 
     monkeypatch.setattr(place, name, fail)
     assert has_rows(page(tmp_path, pa.array(TEXTS), "?bbox=0,0,9,9"))
+
+
+def test_the_map_tells_of_values_that_are_no_geometry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Other tests run beside this one.
+    monkeypatch.setattr(background, "LEAST_PRIORITY", 0)
+    texts = [*TEXTS, None, "", "nowhere", "POINT (1"]
+    pq.write_table(pa.table({"geometry": texts}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"geometry": texts[:4]}), tmp_path / "b.parquet")
+    with serving_folder(tmp_path) as served:
+
+        def words(path: str) -> str:
+            return html.read(served.get(path, headers={"accept": "text/html"}).text).words
+
+        assert eventually(lambda: "Points, " in words("/a") and "Points, " in words("/b"))
+        assert "2 rows have a value there that cannot be read as a geometry." in words("/a")
+        assert "cannot be read as a geometry" not in words("/b")

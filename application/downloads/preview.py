@@ -12,6 +12,7 @@ from application.errors import (
     ColumnUnsupported,
     DatasetInvalid,
     DownloadError,
+    EngineFailed,
     QueryInvalid,
     ResultTooLarge,
 )
@@ -62,13 +63,13 @@ async def first_rows(
     asked = replace(query, limit=limit, dialect=None)
     first = replace(asked, columns=query.columns[:most_columns])
     if dataset.geometry:
-        # What is wrong with the geometry alone keeps no other column from being shown.
+        # What is wrong with the geometry, or with drawing it, keeps no other column from being shown.
         try:
             planned = await _planned(downloads, dataset, first, sent, MAPPED_PREVIEW)
             # Its geometry may be read for the map alone.
             return await _mapped(answers, *planned, terms, len(first.columns))
-        except (ColumnUnsupported, DatasetInvalid, QueryInvalid, ResultTooLarge):
-            pass
+        except (ColumnUnsupported, DatasetInvalid, EngineFailed, QueryInvalid, ResultTooLarge) as error:
+            logger.info("The first rows of dataset %r are shown without a picture: %s", dataset.name, error)
         except DownloadError:
             # Whatever is shown.
             raise

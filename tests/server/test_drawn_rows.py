@@ -25,7 +25,9 @@ def page(folder: Path, geometry: pa.Array, query: str = "") -> Element:
 
 
 def has_rows(found: Element) -> bool:
-    return all(word in found.words for word in ("first", "second"))
+    section = found.one("section", aria_labelledby="preview")
+    cells = [cell.words for cell in section.all("td")]
+    return all(word in cells for word in ("first", "second"))
 
 
 @pytest.mark.parametrize("kind", [pa.string_view(), pa.binary_view()], ids=str)

@@ -109,9 +109,12 @@ def sliced(batches: Iterable[pa.RecordBatch], offset: int, limit: int | None) ->
                 return
 
 
-def bounded(batch: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
-    """Slices of a batch of about ``size`` bytes each, for a row can be 60 bytes or 20 MB."""
-    step = max(1, batch.num_rows * size // max(batch.nbytes, 1))
+def bounded(batch: pa.RecordBatch, size: int, spread: int) -> Iterator[pa.RecordBatch]:
+    """Slices of a batch of about ``size`` bytes each, for a row can be 60 bytes or 20 MB.
+
+    ``spread`` is what the batch takes without dictionaries, as most formats write it.
+    """
+    step = max(1, batch.num_rows * size // max(batch.nbytes, spread, 1))
     if step >= batch.num_rows:
         yield batch
         return

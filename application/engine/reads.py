@@ -114,7 +114,7 @@ class Reads:
                 exact.gather(self._places(cursor, query, runs))
             for batch in self._scan(cursor, dataset, query, runs, span, places=bool(again)):
                 found = exact.replace(batch, again) if again else batch
-                yield from bounded(conform(found, schema), BATCH_BYTES)
+                yield from bounded(conform(found, schema), BATCH_BYTES, found.nbytes)
 
     def _scan(
         self,

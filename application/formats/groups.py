@@ -65,9 +65,19 @@ def in_order(group: pa.Table) -> pa.Table:
     """Return the group with dictionaries in the order of its rows, whatever those of the batches were."""
     for index, field in enumerate(group.schema):
         if types.is_dictionary(field.type):
-            values = group.column(index).cast(field.type.value_type)
-            group = group.set_column(index, field, values.dictionary_encode().cast(field.type))
+            group = group.set_column(index, field, _in_order(group.column(index).combine_chunks()))
     return group
+
+
+def _in_order(array: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Return the array with each value that a row has once, in the order of the rows."""
+    kind = array.type
+    # By indices alone, for the rows' values can be very many times as large.
+    once = array.dictionary.dictionary_encode()
+    places = once.indices.take(array.indices)
+    order = pc.unique(places).drop_null()
+    indices = pc.index_in(places, order).cast(kind.index_type)
+    return pa.DictionaryArray.from_arrays(indices, once.dictionary.take(order), ordered=kind.ordered)
 
 
 def _size(array: pa.Array, *, is_spread: bool) -> int:

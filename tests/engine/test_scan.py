@@ -19,6 +19,7 @@ import pytest
 from application.datasets.catalogue import Catalogue
 from application.engine.cancellation import Cancellation
 from application.engine.database import Database
+from application.engine.reads import BATCH_BYTES
 from application.engine.scan import Engine
 from application.errors import (
     Busy,
@@ -389,3 +390,18 @@ def test_thousands_of_columns_are_read_by_windows_as_at_once(
         assert pa.Table.from_batches(batches).equals(pa.Table.from_batches(expected))
         assert max(batch.num_rows for batch in batches) <= 2048
     assert pa.Table.from_batches(at_once[0]).column("n").to_pylist() == list(range(count))
+
+
+def test_batches_are_cut_by_what_their_rows_take_without_dictionaries(
+    root: Path, storage: Storage, open_engine: OpenEngine
+) -> None:
+    size, count = 20_000, 3_000
+    values = pa.array([letter * size for letter in "abc"])
+    column = pa.DictionaryArray.from_arrays(pa.array([row % 3 for row in range(count)], pa.int8()), values)
+    pq.write_table(pa.table({"d": column}), root / "packed.parquet")
+    engine = open_engine(storage)
+    found = dataset(storage, engine, "packed")
+    batches = list(engine.batches(found, Query(found.columns), Cancellation()))
+    assert sum(batch.num_rows for batch in batches) == count
+    assert {batch.schema.field("d").type for batch in batches} == {column.type}
+    assert max(batch.num_rows for batch in batches) * size <= BATCH_BYTES

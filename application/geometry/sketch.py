@@ -143,6 +143,9 @@ def _join_at_antimeridian(paths: Sequence[_Path]) -> None:
     west = np.array([path.positions[:, 0].min() for path in paths])
     east = np.array([path.positions[:, 0].max() for path in paths])
     turned = middles < 0
+    if turned.all():
+        # Less wide by rounding alone.
+        return
     further = np.where(turned, 360.0, 0.0)
     if (east + further).max() - (west + further).min() < east.max() - west.min():
         for path, is_turned in zip(paths, turned, strict=True):

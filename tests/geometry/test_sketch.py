@@ -168,6 +168,13 @@ def test_places_on_both_sides_of_the_antimeridian_lie_beside_each_other() -> Non
     assert sketch.bounds == (179.5, -17, 180.5, -16)
 
 
+def test_places_that_are_all_in_the_west_stay_there() -> None:
+    dice = np.random.default_rng(7)
+    for west, width in zip(-dice.random(50) * 100 - 1, dice.random(50), strict=True):
+        sketch = sketched(pa.array([f"LINESTRING ({west} 0, {west + width} 1)"]))
+        assert sketch.bounds == (west, 0, west + width, 1)
+
+
 def test_the_national_grid_becomes_degrees_and_what_is_on_no_earth_is_left_out() -> None:
     # By the Ordnance Survey: OSGB TQ 30 80 is in London, at 51.504 N, 0.1284 W.
     sketch = sketched(

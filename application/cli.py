@@ -1,13 +1,14 @@
 """The command line: demo and serve; export, list and such without HTTP; fetch and verify as a client."""
 
 import argparse
+import gc
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from application import __version__
@@ -17,11 +18,14 @@ from application.errors import DownloadError
 from application.introduction import room_for
 from application.lifespan import check_settings
 from application.service import open_service
-from application.settings import read_settings
+from application.settings import Settings, read_settings
 from application.telemetry.logs import uvicorn_log_config
 from application.telemetry.requests import PROMETHEUS
 from application.telemetry.shared import shared_metrics
 from application.transfers import transfer, write_whole
+
+if TYPE_CHECKING:
+    import uvicorn
 
 # For clients, storage and the spool; more is no use to one process.
 MOST_FILES = 1 << 16
@@ -146,18 +150,40 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    # All that is loaded stays, so nobody looks for garbage in it, now or later.
+    gc.disable()
+    try:
+        settings = read_settings()
+        config = _config(options, settings)
+        if options.workers == 1:
+            config.load()
+            gc.freeze()
+    finally:
+        gc.enable()
     import uvicorn
-    from uvicorn.config import STARTUP_FAILURE
 
     from application import workers
+
+    if options.workers == 1:
+        server = uvicorn.Server(config)
+        with suppress(KeyboardInterrupt):
+            server.run()
+        return 0 if server.started else uvicorn.config.STARTUP_FAILURE
+    with shared_metrics() if settings.metrics == PROMETHEUS else nullcontext():
+        return workers.serve(config)
+
+
+def _config(options: argparse.Namespace, settings: Settings) -> "uvicorn.Config":
+    """How the server runs; ends the command where it cannot."""
+    import uvicorn
+
     from application.protocol import HttpProtocol
 
-    settings = read_settings()
     # Here, for a server tells what is wrong with them by a traceback.
     check_settings(settings)
     check_adapter(options.port, os.environ)
     raise_file_limit(MOST_FILES)
-    config = uvicorn.Config(
+    return uvicorn.Config(
         "application.main:app",
         host=options.host,
         port=options.port,
@@ -173,13 +199,6 @@ def _serve(options: argparse.Namespace) -> int:
         timeout_graceful_shutdown=int(settings.grace_seconds) + 5,
         log_config=uvicorn_log_config(settings.log_format),
     )
-    if options.workers == 1:
-        server = uvicorn.Server(config)
-        with suppress(KeyboardInterrupt):
-            server.run()
-        return 0 if server.started else STARTUP_FAILURE
-    with shared_metrics() if settings.metrics == PROMETHEUS else nullcontext():
-        return workers.serve(config)
 
 
 def _export(options: argparse.Namespace) -> int:

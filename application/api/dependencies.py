@@ -60,6 +60,27 @@ async def service(request: Request, current: CurrentLifespan) -> Service:
 CurrentService = Annotated[Service, Depends(service)]
 
 
+# FastAPI's own path parameters load a part of pydantic that nobody uses, for an eighth of each start.
+async def dataset_name(request: Request) -> str:
+    """The dataset that the path names."""
+    return str(request.path_params["dataset"])
+
+
+async def extension_name(request: Request) -> str:
+    """The extension that the path ends with."""
+    return str(request.path_params["extension"])
+
+
+async def asset_name(request: Request) -> str:
+    """The file that the path names."""
+    return str(request.path_params["name"])
+
+
+DatasetName = Annotated[str, Depends(dataset_name)]
+ExtensionName = Annotated[str, Depends(extension_name)]
+AssetName = Annotated[str, Depends(asset_name)]
+
+
 async def development_only(request: Request) -> None:
     """404 unless ENVIRONMENT is development."""
     if not settings_of(request.scope).is_development:
@@ -86,7 +107,7 @@ def _pairs(text: bytes, place: str, most: int) -> tuple[tuple[str, str], ...]:
 
 
 async def download_request(
-    request: Request, form: SentForm, dataset: str, extension: str, _: CurrentService
+    request: Request, form: SentForm, dataset: DatasetName, extension: ExtensionName, _: CurrentService
 ) -> "DownloadRequest":
     """Path, query string and form as text; the coding by Accept-Encoding.
 
@@ -163,7 +184,7 @@ def _chosen_format(request: Request) -> tuple[str, tuple[tuple[str, str], ...]]:
     return (formats[0] if len(formats) == 1 else ""), others
 
 
-async def manifest_request(request: Request, dataset: str, _: CurrentService) -> "DownloadRequest":
+async def manifest_request(request: Request, dataset: DatasetName, _: CurrentService) -> "DownloadRequest":
     """The uncoded download that a manifest is of; raises QueryInvalid unless `format` is there once."""
     from application.downloads.plan import Request as DownloadRequest
     from application.formats import FORMATS
@@ -175,7 +196,7 @@ async def manifest_request(request: Request, dataset: str, _: CurrentService) ->
     return DownloadRequest(dataset, chosen, pairs)
 
 
-async def estimate_request(request: Request, dataset: str, _: CurrentService) -> "DownloadRequest":
+async def estimate_request(request: Request, dataset: DatasetName, _: CurrentService) -> "DownloadRequest":
     """The uncoded download that an estimate is of, in its `format`, or in all where it names none.
 
     Raises QueryInvalid for a format that is there more than once.

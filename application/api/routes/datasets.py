@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from application.api.dependencies import CurrentService, RequestedConditions, parameters
+from application.api.dependencies import CurrentService, DatasetName, RequestedConditions, parameters
 from application.api.json_answer import json_answer
 from application.client.contract import CATALOGUE, DATASET_DOCUMENT, DESCRIPTION
 from application.errors import ParameterProblem, QueryInvalid, StorageStalled
@@ -69,7 +69,7 @@ async def catalogue(
 
 @router.api_route(DESCRIPTION, methods=["GET", "HEAD"], dependencies=without_parameters)
 async def description(
-    request: Request, current: CurrentService, conditions: RequestedConditions, dataset: str
+    request: Request, current: CurrentService, conditions: RequestedConditions, dataset: DatasetName
 ) -> Response:
     """What is told of a dataset: words, columns, geometry, formats."""
     from application.downloads.offer_json import offer_body

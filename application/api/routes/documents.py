@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from application.api.dependencies import CurrentService, development_only
+from application.api.dependencies import AssetName, CurrentService, DatasetName, development_only
 from application.api.state import settings_of
 from application.client.contract import DATASET_DOCUMENT, OPENAPI
 
@@ -73,7 +73,7 @@ async def redoc() -> HTMLResponse:
 
 
 @router.get("/assets/{name}", dependencies=in_development)
-async def asset(name: str) -> Response:
+async def asset(name: AssetName) -> Response:
     """A file of the two pages."""
     if name not in ASSETS:
         raise HTTPException(404)
@@ -82,7 +82,7 @@ async def asset(name: str) -> Response:
 
 
 @router.api_route(DATASET_DOCUMENT, methods=["GET", "HEAD"])
-async def dataset_openapi(request: Request, current: CurrentService, dataset: str) -> JSONResponse:
+async def dataset_openapi(request: Request, current: CurrentService, dataset: DatasetName) -> JSONResponse:
     """The OpenAPI document of one dataset, with its own columns."""
     found = await current.downloads.find(dataset)
     max_age, has_keys = current.settings.cache_max_age, _has_keys(request)

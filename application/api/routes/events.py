@@ -18,7 +18,7 @@ async def posted_only() -> None:
     raise HTTPException(405, headers={"Allow": "POST"})
 
 
-@router.post("/events", include_in_schema=False)
+@router.post("/events", include_in_schema=False, response_model=None)
 async def events(request: Request, current: CurrentService, deadline: LambdaDeadline) -> dict[str, str]:
     """Take an event that the function sent itself, which the adapter posts here; from nobody else."""
     if not client_of(request.scope).is_function or current.exports is None:

@@ -9,13 +9,13 @@ SERVICE = "download-lambda"
 router = APIRouter()
 
 
-@router.api_route("/health", methods=["GET", "HEAD"])
+@router.api_route("/health", methods=["GET", "HEAD"], response_model=None)
 async def health() -> dict[str, str]:
     """The process is alive; nothing is looked at."""
     return {"status": "healthy", "service": SERVICE}
 
 
-@router.api_route("/ready", methods=["GET", "HEAD"])
+@router.api_route("/ready", methods=["GET", "HEAD"], response_model=None)
 async def ready(current: CurrentService) -> dict[str, str]:
     """Storage and engine answer."""
     await current.check()

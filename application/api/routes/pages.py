@@ -9,7 +9,9 @@ from starlette.responses import RedirectResponse, Response
 
 from application.api.dependencies import (
     AnswerLimits,
+    AssetName,
     CurrentService,
+    DatasetName,
     PlannedManifest,
     RequestedManifest,
     parameters,
@@ -50,7 +52,7 @@ dataset_router = APIRouter(include_in_schema=False, dependencies=[Depends(where_
 
 
 @router.api_route(ASSET, methods=METHODS)
-async def page_asset(request: Request, name: str) -> Response:
+async def page_asset(request: Request, name: AssetName) -> Response:
     """A file of the pages."""
     site = await asyncio.to_thread(site_of, settings_of(request.scope).pages_dir)
     found = site.asset(name)
@@ -91,7 +93,7 @@ async def catalogue_page(request: Request, seen: SeenDatasets) -> Response:
 
 @dataset_router.api_route(DATASET_PAGE, methods=METHODS)
 @dataset_router.api_route(ALIAS + DATASET_PAGE, methods=METHODS)
-async def dataset_page(request: Request, current: CurrentService, dataset: str) -> Response:
+async def dataset_page(request: Request, current: CurrentService, dataset: DatasetName) -> Response:
     """The page of exactly the query that `/{dataset}.csv` has with the same parameters."""
     from application.api.views.dataset import show_dataset
     from application.pages.addresses import FIXED
@@ -118,7 +120,7 @@ async def progress(
 
 
 @router.api_route(CHOOSE, methods=METHODS)
-async def choose(request: Request, current: CurrentService, dataset: str) -> Response:
+async def choose(request: Request, current: CurrentService, dataset: DatasetName) -> Response:
     """Where the form is sent to: to the address of what was chosen, or the form again."""
     from application.api.views.choices import show_choices
 

@@ -23,6 +23,8 @@ HEAVY = {
     "numpy",
     "shapely",
     "pyproj",
+    # FastAPI loads it for path parameters and models of responses of its own.
+    "pydantic.v1",
 }
 
 

@@ -13,12 +13,17 @@ BUFFER_BYTES = 1 << 20
 
 
 class RangeFile(io.RawIOBase):
-    """An object as a file that reads by range."""
+    """An object as a file that reads by range, and keeps what it read last.
+
+    Of what is near it reads more than it is asked for: small columns of a row group lie next to each other.
+    """
 
     def __init__(self, storage: Storage, meta: ObjectMeta) -> None:
         self._storage = storage
         self._meta = meta
         self._position = 0
+        self._least = BUFFER_BYTES if storage.is_near else 0
+        self._start, self._kept = 0, b""
 
     def readable(self) -> bool:
         return True
@@ -35,10 +40,15 @@ class RangeFile(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        end = self._meta.size if size < 0 else min(self._position + size, self._meta.size)
-        data = self._storage.read(self._meta, self._position, end) if end > self._position else b""
-        self._position += len(data)
-        return data
+        start = self._position
+        end = self._meta.size if size < 0 else min(start + size, self._meta.size)
+        if end <= start:
+            return b""
+        if not self._start <= start <= end <= self._start + len(self._kept):
+            least = min(start + self._least, self._meta.size)
+            self._start, self._kept = start, self._storage.read(self._meta, start, max(end, least))
+        self._position = end
+        return self._kept[start - self._start : end - self._start]
 
 
 class SecondReader:

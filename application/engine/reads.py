@@ -10,13 +10,14 @@ import duckdb
 import pyarrow as pa
 
 from application.engine.cancellation import Cancellation
-from application.engine.conform import bounded, conform, output_schema
+from application.engine.conform import bounded, conform, output_schema, sliced
 from application.engine.database import Database
+from application.engine.direct import DirectReads
 from application.engine.exact import ExactColumns
 from application.engine.relation import Run, relation, relation_of_all, runs_of
 from application.engine.side_by_side import READER_BYTES, Ahead, Room, side_by_side
 from application.engine.spans import reads_of, span_bytes
-from application.engine.windows import VECTOR_ROWS, bands, is_cut, vectors_at_once, windows
+from application.engine.windows import MOST_VECTORS, VECTOR_ROWS, bands, is_cut, vectors_at_once, windows
 from application.errors import ColumnUnsupported, EngineFailed
 from application.models import Column, Dataset, Query
 from application.query.sql import Window, is_ordered, to_sql
@@ -36,6 +37,7 @@ class Reads:
         self._storage = storage
         self._database = database
         self._room = Room(AHEAD_BYTES)
+        self._direct = DirectReads(storage, size=BATCH_BYTES, most=VECTOR_ROWS * MOST_VECTORS)
 
     def ahead_bytes(self, dataset: Dataset, query: Query, cursors: int) -> int:
         """Bytes that so many cursors may need beside what one needs; 0 where one reads all."""
@@ -44,28 +46,38 @@ class Reads:
         return (cursors - 1) * (READER_BYTES + largest + vectors) if largest else 0
 
     def rows(
-        self, dataset: Dataset, query: Query, cancellation: Cancellation, cursors: int
+        self,
+        dataset: Dataset,
+        query: Query,
+        cancellation: Cancellation,
+        cursors: int,
+        *,
+        by_engine: bool = False,
     ) -> Generator[pa.RecordBatch]:
-        """The rows of a dataset's parts in their order, by several cursors where each is chosen by itself."""
+        """The rows of a dataset's parts in their order, by several cursors where each is chosen by itself.
+
+        Without ``by_engine``, pyarrow reads some, and where it turns out that it cannot, raises Undirect.
+        """
         parts = dataset.parts
         if not query.is_by_row:
             runs = runs_of(parts, most_parts=len(parts), most_bytes=sys.maxsize)
             return self._read(dataset, query, runs, cancellation)
+        read_one = self._read if by_engine else self._read_soon
+        # What is read directly gives its first rows soon by itself.
+        first_soon = self._is_near and (by_engine or not self._is_direct(dataset, query, [Run(parts[:1])]))
         spans = Room(self.ahead_bytes(dataset, query, cursors))
-        reads = reads_of(dataset, query, by_spans=cursors > 1, is_near=self._is_near)
+        reads = reads_of(dataset, query, by_spans=cursors > 1, first_soon=first_soon)
         # A span gives all its rows; who takes them ends with the limit.
         unlimited = replace(query, limit=None)
         return side_by_side(
             [
                 Ahead(
-                    partial(self._read, dataset, unlimited, read.runs, cancellation, read.span),
+                    partial(read_one, dataset, unlimited, read.runs, cancellation, read.span),
                     read.size,
                     spans,
                 )
                 if read.span
-                else Ahead(
-                    partial(self._read, dataset, query, read.runs, cancellation), read.size, self._room
-                )
+                else Ahead(partial(read_one, dataset, query, read.runs, cancellation), read.size, self._room)
                 for read in reads
             ],
             cancellation.set,
@@ -85,6 +97,25 @@ class Reads:
             return False
         groups = sum(len(part.groups) for run in runs for part in run.parts)
         return groups <= 1 or (self._is_near and not query.columns_looked_at)
+
+    def _is_direct(self, dataset: Dataset, query: Query, runs: Sequence[Run]) -> bool:
+        return len(runs) == 1 and self._direct.can_read(dataset, query, runs[0])
+
+    def _read_soon(
+        self,
+        dataset: Dataset,
+        query: Query,
+        runs: Sequence[Run],
+        cancellation: Cancellation,
+        span: Window | None = None,
+    ) -> Generator[pa.RecordBatch]:
+        """As ``_read``, but directly where that can be."""
+        if not self._is_direct(dataset, query, runs):
+            yield from self._read(dataset, query, runs, cancellation, span)
+            return
+        rows = self._direct.rows(dataset, query, runs[0], cancellation, span)
+        for batch in sliced(rows, 0, query.limit):
+            yield from bounded(batch, BATCH_BYTES, batch.nbytes)
 
     def _read(
         self,

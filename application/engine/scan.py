@@ -11,6 +11,7 @@ from application.engine.cancellation import Cancellation
 from application.engine.columns import as_wkt, changed, describe, unread
 from application.engine.conform import Disagreement, output_schema, sliced
 from application.engine.database import FATAL, Database, Unexplained
+from application.engine.direct import Undirect
 from application.engine.faults import Faults
 from application.engine.journal import Entries, NoJournal
 from application.engine.reads import Reads
@@ -143,12 +144,18 @@ class Engine:
         count = 0
         with self._journal.entry(dataset.objects, has_rows=True), self.database.query():
             others = self._faults.read_by_others(dataset)
+            by_engine = bool(others)
             while True:
                 try:
-                    for batch in self._rest(dataset, query, cancellation, cursors, others=others, skip=count):
+                    for batch in self._rest(
+                        dataset, query, cancellation, cursors, others=others, skip=count, by_engine=by_engine
+                    ):
                         count += batch.num_rows
                         yield batch
                     break
+                except Undirect:
+                    # It reads what pyarrow cannot, or finds out whose fault it is.
+                    by_engine = True
                 except (EngineFailed, ProductionCancelled, Disagreement) as error:
                     others = self._explain(dataset, query, cancellation, others, given=count, error=error)
         if query.has_all_rows(dataset) and count != dataset.rows:
@@ -180,6 +187,7 @@ class Engine:
         *,
         others: frozenset[str],
         skip: int,
+        by_engine: bool,
     ) -> Generator[pa.RecordBatch]:
         """The rows from the one numbered ``skip`` on, with the columns of ``others`` by another reader."""
         if others:
@@ -190,7 +198,7 @@ class Engine:
         # What some cursor waits for must be stopped when the caller leaves, too.
         scans = Cancellation()
         with cancellation.attached(scans):
-            for batch in self._reads.rows(dataset, query, scans, cursors):
+            for batch in self._reads.rows(dataset, query, scans, cursors, by_engine=by_engine):
                 left = batch.slice(skip)
                 skip -= batch.num_rows - left.num_rows
                 if left.num_rows:

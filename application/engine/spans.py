@@ -38,17 +38,17 @@ class Read:
     span: Window | None = None
 
 
-def reads_of(dataset: Dataset, query: Query, *, by_spans: bool, is_near: bool) -> list[Read]:
+def reads_of(dataset: Dataset, query: Query, *, by_spans: bool, first_soon: bool) -> list[Read]:
     """A query's rows in the order in which they come out; only for a query that looks at rows one by one.
 
-    Where the data ``is_near``, some of it may be read twice for the sake of first rows that come soon. Where
-    each row comes out, there are no more reads than give the limit.
+    ``first_soon``: some may be read twice for the sake of first rows that come soon. Where each row comes
+    out, there are no more reads than give the limit.
     """
     parts = dataset.parts
     most = min(MOST_RUN_PARTS, -(-len(parts) // CURSORS))
     runs = runs_of(parts, most_parts=most, most_bytes=RUN_BYTES)
     reads = [read for run in runs for read in _reads_of_run(dataset, query, run, by_spans)]
-    if is_near and reads:
+    if first_soon and reads:
         reads[:1] = _first_soon(dataset, query, reads[0])
     if query.limit is None or query.columns_looked_at:
         return reads
@@ -62,7 +62,7 @@ def span_bytes(dataset: Dataset, query: Query) -> int:
     """The bytes of the largest span that is read ahead; 0 where there is none beside the first."""
     if not query.is_by_row:
         return 0
-    reads = reads_of(dataset, query, by_spans=True, is_near=False)
+    reads = reads_of(dataset, query, by_spans=True, first_soon=False)
     return max((read.size for read in reads[1:] if read.span and read.size <= LARGE_BYTES), default=0)
 
 

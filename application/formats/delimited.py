@@ -19,6 +19,8 @@ from application.models import Dialect
 
 types = pa.types
 LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
+# More than a batch has, whose bytes are bounded: by pyarrow's 1,024 at once it takes a sixth longer.
+ROWS = 1 << 20
 # What spreadsheets take for the start of a formula, also past what they skip.
 FORMULA = r"^[\t\r\n ]*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]|^[\t\r\n]"
 
@@ -30,7 +32,7 @@ class DelimitedEncoder:
         self._dialect = dialect
         self._line_end = LINE_ENDS[dialect.line_end]
         self._options = pyarrow.csv.WriteOptions(
-            include_header=False, delimiter=dialect.delimiter, eol=self._line_end
+            include_header=False, delimiter=dialect.delimiter, eol=self._line_end, batch_size=ROWS
         )
 
     def start(self, schema: pa.Schema) -> Chunk:

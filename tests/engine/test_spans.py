@@ -51,7 +51,7 @@ def ends(reads: list[Read]) -> list[tuple[int, int]]:
 
 
 def test_spans_are_whole_row_groups_and_together_all_rows(trees: Dataset) -> None:
-    reads = reads_of(trees, Query(trees.columns[:2]), by_spans=True, is_near=True)
+    reads = reads_of(trees, Query(trees.columns[:2]), by_spans=True, first_soon=True)
     groups = [(start, min(ROWS, start + GROUP)) for start in range(0, ROWS, GROUP)]
     assert ends(reads) == groups
     assert span_bytes(trees, Query(trees.columns[:2])) == max(read.size for read in reads)
@@ -60,11 +60,11 @@ def test_spans_are_whole_row_groups_and_together_all_rows(trees: Dataset) -> Non
 def test_small_row_groups_are_read_together(trees: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     query = Query(trees.columns[:1])
     monkeypatch.setattr(spans, "SPAN_BYTES", 2 * GROUP * 8)
-    reads = reads_of(trees, query, by_spans=True, is_near=True)
+    reads = reads_of(trees, query, by_spans=True, first_soon=True)
     assert ends(reads) == [(0, 2 * GROUP), (2 * GROUP, 4 * GROUP), (4 * GROUP, ROWS)]
     monkeypatch.setattr(spans, "SPAN_BYTES", 1)
     monkeypatch.setattr(spans, "MOST_SPANS", 2)
-    assert ends(reads_of(trees, query, by_spans=True, is_near=True)) == [(0, 3 * GROUP), (3 * GROUP, ROWS)]
+    assert ends(reads_of(trees, query, by_spans=True, first_soon=True)) == [(0, 3 * GROUP), (3 * GROUP, ROWS)]
 
 
 @pytest.mark.parametrize("change", ["filter", "sort", "inexact"])
@@ -75,14 +75,14 @@ def test_what_does_not_give_each_row_in_its_order_is_read_in_one_go(trees: Datas
         "sort": replace(query, order=(Order(trees.columns[0]),)),
         "inexact": Query(trees.columns),
     }[change]
-    assert ends(reads_of(trees, query, by_spans=True, is_near=True)) == [(0, ROWS)]
+    assert ends(reads_of(trees, query, by_spans=True, first_soon=True)) == [(0, ROWS)]
     assert span_bytes(trees, query) == 0
 
 
 def test_a_limit_ends_the_spans_and_a_small_one_needs_none(trees: Dataset) -> None:
     query = Query(trees.columns[:2], limit=GROUP + 1)
-    assert ends(reads_of(trees, query, by_spans=True, is_near=True)) == [(0, GROUP), (GROUP, 2 * GROUP)]
-    (alone,) = reads_of(trees, replace(query, limit=GROUP), by_spans=True, is_near=True)
+    assert ends(reads_of(trees, query, by_spans=True, first_soon=True)) == [(0, GROUP), (GROUP, 2 * GROUP)]
+    (alone,) = reads_of(trees, replace(query, limit=GROUP), by_spans=True, first_soon=True)
     assert alone.span is None
 
 
@@ -92,11 +92,11 @@ def test_of_a_large_row_group_near_by_the_first_rows_come_before_the_rest(
     query = Query(trees.columns[:2])
     monkeypatch.setattr(spans, "LARGE_BYTES", 1)
     for by_spans in (False, True):
-        reads = reads_of(trees, query, by_spans=by_spans, is_near=True)
+        reads = reads_of(trees, query, by_spans=by_spans, first_soon=True)
         assert ends(reads)[0] == (0, VECTOR_ROWS)
         assert [start for start, _ in ends(reads)[1:]] == [end for _, end in ends(reads)[:-1]]
         assert ends(reads)[-1][1] == ROWS
-    assert ends(reads_of(trees, query, by_spans=False, is_near=False)) == [(0, ROWS)]
+    assert ends(reads_of(trees, query, by_spans=False, first_soon=False)) == [(0, ROWS)]
 
 
 @pytest.mark.parametrize("cursors", [1, 2, 5])

@@ -20,6 +20,8 @@ from application.models import Column, Dataset, Part, Query
 from application.query.sql import Window
 from application.storage.base import Storage
 
+# Of a row group: a page may be all of a column, and pyarrow knows no limit of memory, as the engine does.
+MOST_GROUP_BYTES = 256 << 20
 # At first, for what the footers tell of a row's size may be far from the truth.
 FIRST_ROWS = 256
 # By so many times a batch may differ from the size that it should have.
@@ -45,8 +47,9 @@ class DirectReads:
             # Of columns far away each would be a request of its own.
             self._storage.is_near
             and query.is_by_row
-            and not query.columns_looked_at
+            and query.known_rows(dataset) is not None
             and not is_cut(dataset, query)
+            and -(-_largest(run) // VECTOR_ROWS) * _vector_bytes(dataset, query) <= MOST_GROUP_BYTES
             and len({column.name for column in run.columns}) == len(run.columns)
             and all(mine is column for mine, column in zip(own, query.columns, strict=True))
             and all(map(_is_alike, query.columns))
@@ -65,7 +68,7 @@ class DirectReads:
         Raises ProductionCancelled, and Undirect where a part turns out not to be read so.
         """
         schema = output_schema(dataset, query)
-        by_footers = VECTOR_ROWS * self._size // max(1, dataset.extents.vector_bytes(query.columns))
+        by_footers = min(VECTOR_ROWS, _largest(run)) * self._size // _vector_bytes(dataset, query)
         pace = _Pace(self._size, self._most, min(by_footers, FIRST_ROWS))
         for part in run.parts:
             try:
@@ -98,6 +101,16 @@ class _Pace:
             self.rows = fit
             return True
         return False
+
+
+def _vector_bytes(dataset: Dataset, query: Query) -> int:
+    """Bytes of so many rows as the engine reads at a time, or of a row group that has fewer."""
+    return max(1, dataset.extents.vector_bytes(query.columns))
+
+
+def _largest(run: Run) -> int:
+    """The rows of a run's largest row group."""
+    return max((rows for part in run.parts for rows in part.groups), default=0)
 
 
 def _is_alike(column: Column) -> bool:

@@ -64,9 +64,10 @@ class Reads:
             return self._read(dataset, query, runs, cancellation)
         read_one = self._read if by_engine else self._read_soon
         # What is read directly gives its first rows soon by itself.
-        first_soon = self._is_near and (by_engine or not self._is_direct(dataset, query, [Run(parts[:1])]))
+        first = runs_of(parts[:1], most_parts=1, most_bytes=0)
+        is_direct = not by_engine and self._is_direct(dataset, query, first)
         spans = Room(self.ahead_bytes(dataset, query, cursors))
-        reads = reads_of(dataset, query, by_spans=cursors > 1, first_soon=first_soon)
+        reads = reads_of(dataset, query, by_spans=cursors > 1, first_soon=self._is_near and not is_direct)
         # A span gives all its rows; who takes them ends with the limit.
         unlimited = replace(query, limit=None)
         return side_by_side(

@@ -5,13 +5,14 @@ reading the rest (docs/performance.md). Only columns whose values both readers g
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pyarrow as pa
 from pyarrow import types
 
 from application.engine.cancellation import Cancellation
 from application.engine.conform import output_schema
+from application.engine.prefetch import TooManyStreams
 from application.engine.ranges import SecondReader
 from application.engine.relation import Run
 from application.engine.windows import VECTOR_ROWS, is_cut
@@ -44,9 +45,7 @@ class DirectReads:
         """True where a run's rows all come out as its files hold them, and pyarrow gives the same values."""
         own = run.own(query.columns)
         return (
-            # Of columns far away each would be a request of its own.
-            self._storage.is_near
-            and query.is_by_row
+            query.is_by_row
             and query.known_rows(dataset) is not None
             and not is_cut(dataset, query)
             and -(-_largest(run) // VECTOR_ROWS) * _vector_bytes(dataset, query) <= MOST_GROUP_BYTES
@@ -72,13 +71,17 @@ class DirectReads:
         pace = _Pace(self._size, self._most, min(by_footers, FIRST_ROWS))
         for part in run.parts:
             try:
-                with closing(SecondReader(self._storage, part.meta)) as reader:
-                    for group in _groups(part, span):
+                with closing(SecondReader(self._storage, part.meta)) as reader, ExitStack() as stack:
+                    groups = list(_groups(part, span))
+                    if prefetch := reader.expect(groups, schema.names):
+                        stack.callback(prefetch.interrupt)
+                        stack.enter_context(cancellation.attached(prefetch))
+                    for group in groups:
                         for arrays in _of_group(reader, group, schema.names, pace):
                             if cancellation.is_set:
                                 raise ProductionCancelled("The download was cancelled.")
                             yield _checked(arrays, schema)
-            except (pa.ArrowException, OSError, ValueError) as error:
+            except (pa.ArrowException, OSError, ValueError, TooManyStreams) as error:
                 raise Undirect from error
 
 

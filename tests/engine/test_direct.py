@@ -1,0 +1,323 @@
+"""What comes out whole is read by pyarrow, with the values that were written, else the engine goes on."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from application.datasets.catalogue import Catalogue
+from application.engine.cancellation import Cancellation
+from application.engine.database import Database
+from application.engine.reads import BATCH_BYTES
+from application.engine.scan import Engine
+from application.errors import DatasetChanged, DatasetInvalid, ProductionCancelled, StorageUnavailable
+from application.models import Dataset, Filter, ObjectMeta, Order, Query
+from application.storage import open_storage
+from application.storage.base import Storage
+
+MEGABYTE = 1 << 20
+
+
+class Watched:
+    """A folder as storage, near or far, that tells what is read of it; the engine reads it by itself."""
+
+    def __init__(self, folder: Path, *, is_near: bool = True) -> None:
+        self._storage = open_storage(str(folder), "")
+        self.is_near = is_near
+        self.read_bytes: list[int] = []
+        self.before: Callable[[], None] = lambda: None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def read(self, meta: ObjectMeta, start: int, end: int) -> bytes:
+        self.before()
+        self.read_bytes.append(end - start)
+        return self._storage.read(meta, start, end)
+
+
+@pytest.fixture(params=[True, False], ids=["near", "far"])
+def storage(tmp_path: Path, request: pytest.FixtureRequest) -> Watched:
+    return Watched(tmp_path, is_near=request.param)
+
+
+@pytest.fixture
+def engine(storage: Watched) -> Iterator[Engine]:
+    made = opened(storage)
+    yield made
+    made.close()
+
+
+def opened(storage: Storage) -> Engine:
+    return Engine(
+        storage, Database(storage, memory_limit="512MB", threads=2, temp_directory=None, temp_limit="1GB")
+    )
+
+
+def found(storage: Watched, engine: Engine) -> Dataset:
+    """The dataset, of which nothing is read from now on."""
+    dataset = Catalogue(storage, engine, 0).get("t")
+    storage.read_bytes.clear()
+    return dataset
+
+
+def rows(engine: Engine, dataset: Dataset, query: Query | None = None, cursors: int = 1) -> list[Any]:
+    query = query or Query(dataset.columns)
+    with closing(engine.batches(dataset, query, Cancellation(), cursors=cursors)) as batches:
+        return [row for batch in batches for row in batch.to_pylist()]
+
+
+def large(folder: Path, groups: int = 1) -> list[dict[str, Any]]:
+    """12,000 rows of 2 KB that nothing makes shorter, in so many row groups."""
+    written = [{"n": n, "text": f"{n * 7919:0128x}" * 16} for n in range(12_000)]
+    pq.write_table(
+        pa.Table.from_pylist(written),
+        folder / "t.parquet",
+        row_group_size=len(written) // groups,
+        use_dictionary=False,
+        compression="none",
+    )
+    return written
+
+
+@pytest.mark.parametrize("by", ["nothing", "columns", "limit", "filter", "order"])
+def test_the_engine_reads_what_is_asked_of_and_nothing_else(
+    tmp_path: Path, storage: Watched, engine: Engine, by: str
+) -> None:
+    written = large(tmp_path)
+    dataset = found(storage, engine)
+    number, _ = dataset.columns
+    every = Query(dataset.columns)
+    query, expected, is_direct = {
+        "nothing": (every, written, True),
+        "columns": (replace(every, columns=(number,)), [{"n": row["n"]} for row in written], True),
+        "limit": (replace(every, limit=5, offset=7), written[7:12], True),
+        "filter": (replace(every, filters=(Filter(number, "gte", ("11990",)),)), written[11_990:], False),
+        "order": (replace(every, order=(Order(number, descending=True),)), written[::-1], False),
+    }[by]
+    assert rows(engine, dataset, query) == expected
+    assert bool(storage.read_bytes) == is_direct
+
+
+def test_the_first_rows_of_a_large_row_group_come_before_the_rest_is_read(
+    tmp_path: Path, storage: Watched, engine: Engine
+) -> None:
+    written = large(tmp_path)
+    dataset = found(storage, engine)
+    with closing(engine.batches(dataset, Query(dataset.columns), Cancellation())) as batches:
+        first = next(batches)
+        assert first.to_pylist() == written[: len(first)]
+        assert sum(storage.read_bytes) < 16 * MEGABYTE < sum(len(row["text"]) for row in written)
+
+
+def test_a_limit_reads_no_more_than_its_rows_take(tmp_path: Path, storage: Watched, engine: Engine) -> None:
+    written = large(tmp_path, groups=4)
+    dataset = found(storage, engine)
+    assert rows(engine, dataset, replace(Query(dataset.columns), limit=3)) == written[:3]
+    assert sum(storage.read_bytes) < 16 * MEGABYTE
+
+
+def test_far_away_small_row_groups_come_by_few_requests(tmp_path: Path) -> None:
+    storage = Watched(tmp_path, is_near=False)
+    with closing(opened(storage)) as engine:
+        written = large(tmp_path, groups=60)
+        dataset = found(storage, engine)
+        assert rows(engine, dataset) == written
+    # 120 column chunks of 25 MB: the footer, and requests of some megabytes.
+    assert len(storage.read_bytes) <= 10
+
+
+@pytest.mark.parametrize("cursors", [1, 3])
+def test_spans_are_read_directly_and_in_their_order(
+    tmp_path: Path, storage: Watched, engine: Engine, cursors: int
+) -> None:
+    written = large(tmp_path, groups=12)
+    dataset = found(storage, engine)
+    assert rows(engine, dataset, cursors=cursors) == written
+    assert storage.read_bytes
+
+
+def test_a_large_text_that_many_rows_repeat_is_in_memory_for_few_of_them(
+    tmp_path: Path, storage: Watched, engine: Engine
+) -> None:
+    """Written once, in a dictionary, 30 KB for each row; and nothing in the first rows tells of it."""
+    texts = [f"{n:04}" * 7500 for n in range(20)]
+    values = ["short"] * 2000 + [texts[n % 20] for n in range(10_000)]
+    table = pa.table({"n": range(len(values)), "text": pa.array(values).dictionary_encode()})
+    pq.write_table(table, tmp_path / "t.parquet", store_schema=False, compression="zstd")
+    del values, table
+    dataset = found(storage, engine)
+    before, most, count = pa.total_allocated_bytes(), 0, 0
+    with closing(engine.batches(dataset, Query(dataset.columns), Cancellation())) as batches:
+        for batch in batches:
+            expected = [
+                (n, "short" if n < 2000 else texts[(n - 2000) % 20]) for n in range(count, count + len(batch))
+            ]
+            assert [(row["n"], row["text"]) for row in batch.to_pylist()] == expected
+            assert batch.nbytes <= BATCH_BYTES + 30_000
+            count += len(batch)
+            most = max(most, pa.total_allocated_bytes() - before)
+    assert count == 12_000
+    assert most < 128 * MEGABYTE
+
+
+@pytest.mark.parametrize("given_before", [0, 3, 8])
+def test_where_pyarrow_fails_the_engine_goes_on_with_the_row_that_is_next(
+    tmp_path: Path, storage: Watched, engine: Engine, given_before: int
+) -> None:
+    written = large(tmp_path, groups=3)
+    dataset = found(storage, engine)
+
+    def fail() -> None:
+        if len(storage.read_bytes) > given_before:
+            raise OSError("as pyarrow fails over what it does not know")
+
+    storage.before = fail
+    assert rows(engine, dataset) == written
+
+
+@pytest.mark.parametrize("failure", [StorageUnavailable("It is down."), DatasetChanged("It was replaced.")])
+def test_what_storage_says_is_told_as_it_is(
+    tmp_path: Path, storage: Watched, engine: Engine, failure: Exception
+) -> None:
+    large(tmp_path, groups=3)
+    dataset = found(storage, engine)
+
+    def fail() -> None:
+        if len(storage.read_bytes) > 2:
+            raise failure
+
+    storage.before = fail
+    with pytest.raises(type(failure), match=str(failure)):
+        rows(engine, dataset)
+
+
+def test_a_cancelled_download_ends_between_its_batches(
+    tmp_path: Path, storage: Watched, engine: Engine
+) -> None:
+    large(tmp_path)
+    dataset, cancellation = found(storage, engine), Cancellation()
+    with closing(engine.batches(dataset, Query(dataset.columns), cancellation)) as batches:
+        next(batches)
+        cancellation.set()
+        with pytest.raises(ProductionCancelled):
+            list(batches)
+
+
+def test_a_cancelled_download_does_not_wait_for_far_storage(tmp_path: Path) -> None:
+    storage = Watched(tmp_path, is_near=False)
+    waits, go_on = threading.Event(), threading.Event()
+    large(tmp_path)
+    with closing(opened(storage)) as engine:
+        dataset, cancellation = found(storage, engine), Cancellation()
+
+        def stall() -> None:
+            if len(storage.read_bytes) > 1:
+                waits.set()
+                go_on.wait(60)
+
+        storage.before = stall
+        canceller = threading.Thread(target=lambda: waits.wait(60) and cancellation.set())
+        canceller.start()
+        try:
+            with pytest.raises(ProductionCancelled):
+                list(engine.batches(dataset, Query(dataset.columns), cancellation))
+            assert not go_on.is_set()
+        finally:
+            go_on.set()
+            canceller.join()
+
+
+def test_text_that_is_not_utf8_is_refused_by_its_column(
+    tmp_path: Path, storage: Watched, engine: Engine
+) -> None:
+    bad = pa.StringArray.from_buffers(
+        2, pa.array([0, 2, 5], pa.int32()).buffers()[1], pa.py_buffer(b"ok\xff\xfe!")
+    )
+    pq.write_table(pa.table({"n": [1, 2], "broken": bad}), tmp_path / "t.parquet")
+    with pytest.raises(DatasetInvalid, match="'broken'"):
+        rows(engine, found(storage, engine))
+
+
+# Values and how they are written: all that is read directly, and all that decides how its pages look.
+VALUES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
+    "text": (pa.string(), st.text(st.characters(exclude_categories=["Cs"]), max_size=40)),
+    "long": (pa.large_string(), st.sampled_from(["", "a", "é" * 300, "\x00", '"', "line\nend"])),
+    "bytes": (pa.binary(), st.binary(max_size=20)),
+    "whole": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+    "small": (pa.int8(), st.integers(-128, 127)),
+    "natural": (pa.uint64(), st.integers(0, 2**64 - 1)),
+    "real": (pa.float64(), st.floats(allow_nan=False)),
+    "short real": (pa.float32(), st.floats(width=32, allow_nan=False)),
+    "flag": (pa.bool_(), st.booleans()),
+    "day": (pa.date32(), st.dates(date(1, 1, 1))),
+    "money": (
+        pa.decimal128(12, 2),
+        st.integers(-(10**12) + 1, 10**12 - 1).map(lambda n: Decimal(n).scaleb(-2)),
+    ),
+}
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pa.Table:
+    names = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, unique=True))
+    count = draw(st.integers(1, 60))
+    columns = {}
+    for name in names:
+        kind, values = VALUES[name]
+        some = draw(st.lists(st.none() | values, min_size=1, max_size=count))
+        columns[name] = pa.array([some[at % len(some)] for at in range(count)], kind)
+    return pa.table(columns)
+
+
+WRITTEN = st.fixed_dictionaries(
+    {
+        "row_group_size": st.integers(1, 60),
+        "data_page_size": st.sampled_from([1, 1 << 20]),
+        "data_page_version": st.sampled_from(["1.0", "2.0"]),
+        "use_dictionary": st.booleans(),
+        "compression": st.sampled_from(["none", "snappy", "zstd", "gzip", "lz4", "brotli"]),
+        "store_schema": st.just(True),
+        "write_statistics": st.booleans(),
+    }
+)
+
+
+@pytest.mark.parametrize("is_near", [True, False], ids=["near", "far"])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(table=tables(), how=WRITTEN, by_polars=st.booleans())
+def test_values_are_those_that_were_written_and_those_of_the_engine(
+    tmp_path: Path, is_near: bool, table: pa.Table, how: dict[str, Any], by_polars: bool
+) -> None:
+    path = tmp_path / "t.parquet"
+    if by_polars:
+        frame = pl.DataFrame({name: pl.from_arrow(table[name]) for name in table.column_names})
+        frame.write_parquet(path, row_group_size=how["row_group_size"])
+    else:
+        pq.write_table(table, path, **how)
+    storage = Watched(tmp_path, is_near=is_near)
+    with closing(opened(storage)) as engine:
+        dataset = found(storage, engine)
+        directly = rows(engine, dataset)
+        assert storage.read_bytes
+        assert directly == table.to_pylist()
+        # What it reads for a limit of no row less than there are is its own, and no other reader's.
+        storage.read_bytes.clear()
+        storage.before = _refuse
+        assert rows(engine, dataset) == directly
+        assert not storage.read_bytes
+
+
+def _refuse() -> None:
+    raise OSError("read it by the engine")

@@ -16,7 +16,7 @@ from application.engine.prefetch import TooManyStreams
 from application.engine.ranges import SecondReader
 from application.engine.relation import Run
 from application.engine.windows import VECTOR_ROWS, is_cut
-from application.errors import ProductionCancelled
+from application.errors import ProductionCancelled, StorageUnavailable
 from application.models import Column, Dataset, Part, Query
 from application.query.sql import Window
 from application.storage.base import Storage
@@ -81,7 +81,8 @@ class DirectReads:
                             if cancellation.is_set:
                                 raise ProductionCancelled("The download was cancelled.")
                             yield _checked(arrays, schema)
-            except (pa.ArrowException, OSError, ValueError, TooManyStreams) as error:
+            except (pa.ArrowException, OSError, ValueError, TooManyStreams, StorageUnavailable) as error:
+                # Of storage, too: the engine waits longer for bytes that come slowly, but come.
                 raise Undirect from error
 
 

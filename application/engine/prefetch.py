@@ -1,4 +1,4 @@
-"""Bytes of a far object, fetched in the order in which they lie there, some requests ahead of who reads them."""
+"""Bytes of a far object, fetched in the order in which they lie there, some requests before they are read."""
 
 import threading
 from bisect import bisect_right

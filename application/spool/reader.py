@@ -5,8 +5,8 @@ import math
 import time
 from typing import Self
 
-from application.errors import AnswerTooLarge, DeadlineExceeded, SpoolFull, lack
-from application.spool.tape import NO_SPACE_LEFT, Tape
+from application.errors import DeadlineExceeded, lack
+from application.spool.tape import Tape
 
 
 class Reader:
@@ -76,14 +76,14 @@ class Reader:
 
         def settled() -> bool:
             self._has_more()
-            never_whole = tape.blocked or tape.outgrown
-            if never_whole and size == math.inf and not tape.done:
-                if tape.lacks_space:
-                    raise SpoolFull(NO_SPACE_LEFT)
-                raise AnswerTooLarge(f"The result is larger than the {tape.most_kept:,} bytes that fit here.")
-            return tape.done or never_whole or tape.size >= size
+            if tape.done or tape.size >= size:
+                return True
+            refusal = tape.window.refusal(tape.size)
+            if refusal and size == math.inf:
+                raise refusal
+            return refusal is not None
 
-        await tape.changed.until(lambda: tape.outgrown or self._has_more() is not None)
+        await tape.changed.until(lambda: tape.window.outgrown or self._has_more() is not None)
         try:
             async with asyncio.timeout(seconds):
                 await tape.changed.until(settled)

@@ -41,7 +41,7 @@ class Segment(Protocol):
 
 
 class FileSegment:
-    """A segment in a file that has no name."""
+    """A segment in a file without a name: a crash leaves none, and nobody takes it for a whole file."""
 
     def __init__(self, folder: Path) -> None:
         try:

@@ -1,38 +1,22 @@
-"""A download's bytes while and after they are made; one producer, many readers.
-
-A tape's bytes lie in anonymous files: nothing to clean after a crash, nothing that another process
-could take for a whole file. It knows no engine and no HTTP.
-"""
+"""A download's bytes while and after they are made; one producer, many readers."""
 
 import hashlib
-import shutil
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Protocol
 
-from application.errors import ProductionCancelled, SpoolFull
+from application.errors import ProductionCancelled
+from application.spool.audience import Audience, Place
 from application.spool.condition import SharedCondition
 from application.spool.pool import SegmentPool
 from application.spool.segments import NoSpace, Segments
+from application.spool.window import Window
 
-WINDOW_BYTES = 32 << 20
-# Without a folder the window is held in memory, for each production that runs.
-MEMORY_WINDOW_BYTES = 2 << 20
 # Of one write. A larger one has the system look for large pages that nothing has touched, at twice the cost;
 # and what is written is still in the cache of the processor when it is hashed.
 WRITE_BYTES = 1 << 20
 # How often a producer looks whether a full folder has space again.
 FULL_SECONDS = 0.5
-NO_SPACE_LEFT = "There is no space left for this download; try again later."
-
-
-class Place(Protocol):
-    """Where somebody reads a tape."""
-
-    @property
-    def position(self) -> int:
-        """The place of the next byte."""
 
 
 class Tape:
@@ -57,28 +41,19 @@ class Tape:
         threads: Executor | None = None,
         pool: SegmentPool | None = None,
     ) -> None:
-        self._keep = keep if folder else 0
-        self._window = WINDOW_BYTES if folder else MEMORY_WINDOW_BYTES
-        self._folder = folder
-        self._lacks_space = False
         self._on_idle = on_idle
         self._make_room = make_room
         self.threads = threads
-        self._pool = pool or SegmentPool(folder)
-        self._segments = Segments(self._pool)
-        self._places: list[Place] = []
+        self._segments = Segments(pool or SegmentPool(folder))
+        self._audience = Audience()
+        self.window = Window(folder, keep, self._segments, self._audience)
         self.changed = SharedCondition()
-        self._closed = False
-        self._held = False
-        self._taken = False  # by its first reader
         self._ended = False  # nothing is written from then on, so the segments can be closed
         self._hash = hashlib.sha256()
         self.size = 0
         self.rows = 0  # counted by the producer
         self.done = False
         self.beside = 0  # bytes of the folder that the producer has in files of its own
-        self.outgrown = False  # it is known to become larger than what may be kept
-        self.blocked = False  # the producer waits for a reader: what is not whole by now never fits
         self.failure: BaseException | None = None
 
     @property
@@ -92,16 +67,9 @@ class Tape:
         return self._segments.count
 
     @property
-    def most_kept(self) -> int:
-        """The bytes up to which the whole stays, or stayed before the folder was full."""
-        return max(self._keep, self.size if self.blocked else 0)
-
-    @property
-    def lacks_space(self) -> bool:
-        """True where a full folder is in its way, and it is not this tape that fills most of it."""
-        if not self._lacks_space or self._folder is None:
-            return False
-        return self.size < shutil.disk_usage(self._folder).total // 2
+    def blocked(self) -> bool:
+        """True while the producer waits for a slow reader."""
+        return self.window.blocked
 
     def enter(self, place: Place) -> str | None:
         """Take a reader in at the first byte; returns where its bytes come from.
@@ -109,12 +77,10 @@ class Tape:
         None once that byte is gone or the tape has failed: then it is not taken.
         """
         with self.changed:
-            if self._closed or self.failure or not self.has_start:
+            if self._audience.is_closed or not self.has_start:
                 return None
-            source = "spool" if self.done else "joined" if self._taken else "made"
-            self._taken = True
-            self._places.append(place)
-            return source
+            is_first = self._audience.enter(place)
+            return "spool" if self.done else "made" if is_first else "joined"
 
     def has_more(self, position: int, end: int | None) -> bool | None:
         """True for bytes past a place, False at the clean end, None while neither is known.
@@ -137,18 +103,15 @@ class Tape:
 
     def moved(self) -> None:
         """A reader has moved on: a producer that waits for it may go on. With ``changed`` held."""
-        if self.size >= self._keep:
+        if self.size >= self.window.keep:
             self.changed.ring()
 
     def leave(self, place: Place) -> None:
         """Let a reader go; the last to go stops the producer, unless the tape is held."""
         with self.changed:
-            if place not in self._places:
+            if not self._audience.leave(place):
                 return
-            self._places.remove(place)
-            idle = not self._places and not self.done and not self.failure
-            if idle and not self._held:
-                self._closed = True
+            idle = not self.is_read and not self.done and not self.failure
             self._free_unused()
             self.changed.ring()
         if idle:
@@ -157,20 +120,20 @@ class Tape:
     def hold(self) -> None:
         """Stay open to readers when the last one leaves, until it is deserted."""
         with self.changed:
-            self._held = True
+            self._audience.is_held = True
 
     def desert(self) -> bool:
         """Take no more readers, if nobody reads a tape that is still written; False otherwise."""
         with self.changed:
             if self.is_read or self.done or self.failure:
                 return False
-            self._closed = True
+            self._audience.is_closed = True
             return True
 
     @property
     def is_read(self) -> bool:
         """True while it has a reader."""
-        return bool(self._places)
+        return not self._audience.is_empty
 
     def write(self, data: bytes | memoryview) -> None:
         """Append bytes; waits while the window is full.
@@ -183,8 +146,7 @@ class Tape:
             try:
                 count = self._segments.append(self.size, view[:WRITE_BYTES])
             except NoSpace as error:
-                # What nobody uses goes first, then what somebody may ask for again.
-                if not self._pool.clear() and not self._make_room():
+                if not self._make_room():
                     self._wait_for_space(error)
                 continue
             self._hash.update(view[:count])
@@ -200,15 +162,9 @@ class Tape:
         """
         with self.changed:
             self.beside = beside
-            if self.failure:
-                raise ProductionCancelled("The download was stopped.")
-            if size <= self._keep:
-                return
-            if not self._places:
-                self._closed = True
-                raise ProductionCancelled("The download's readers are gone.")
-            if not self.outgrown:
-                self.outgrown = True
+            self._check_wanted(size)
+            if size > self.window.keep and not self.window.outgrown:
+                self.window.outgrown = True
                 self.changed.ring()
 
     @property
@@ -225,52 +181,50 @@ class Tape:
         """Say that the bytes are whole; the producer's last call."""
         with self.changed:
             self._segments.trim(self.size)
-            self.done = True
+            self.done = self._audience.is_held = True
             self._end()
-            self.changed.ring()
-            self._free_unused()
 
     def fail(self, failure: BaseException) -> None:
         """Say that the bytes will never be whole; the producer's last call. Every reader gets the failure."""
         with self.changed:
-            self._end()
             self.stop(failure)
-            self._free_unused()
+            self._end()
 
     def stop(self, failure: BaseException) -> None:
         """Give the readers a failure at once, from any thread; the producer's next write is refused."""
         with self.changed:
             self.failure = self.failure or failure
+            self._audience.is_closed = True
             self.changed.ring()
 
     def close(self) -> None:
         """Take no more readers; the space is freed when the last one has left."""
         with self.changed:
-            self._closed = True
+            self._audience.is_closed = True
             self._free_unused()
 
     def _end(self) -> None:
         self._ended = True
         self.beside = 0
         # It may lead back to this tape, which is to go as soon as nobody holds it.
-        self._on_idle = _nothing
+        self._on_idle = lambda: None
+        self._free_unused()
+        self.changed.ring()
+
+    def _check_wanted(self, size: int) -> None:
+        """Raise ProductionCancelled where it is stopped, or nobody reads or will read so many bytes."""
+        if self.failure:
+            raise ProductionCancelled("The download was stopped.")
+        if not self.is_read and (self._audience.is_closed or size > self.window.keep):
+            # Who comes from now on would be given this end.
+            self._audience.is_closed = True
+            raise ProductionCancelled("The download's readers are gone.")
 
     def _wait_for_window(self) -> None:
         with self.changed:
             while True:
-                if self.failure:
-                    raise ProductionCancelled("The download was stopped.")
-                if not self._places and (self._closed or self.size > self._keep):
-                    # Who comes from now on would be given this end.
-                    self._closed = True
-                    raise ProductionCancelled("The download's readers are gone.")
-                if self.size < self._keep:
-                    return
-                slowest = self._slowest()
-                # Only a tape past what may be kept loses its start; then it takes no new readers.
-                self._segments.free(slowest)
-                self.blocked = self.size - slowest >= self._window
-                if not self.blocked:
+                self._check_wanted(self.size)
+                if self.window.admits(self.size):
                     return
                 self.changed.ring()
                 self.changed.wait()
@@ -278,26 +232,12 @@ class Tape:
     def _wait_for_space(self, error: NoSpace) -> None:
         """The folder is full: from now on keep only what a reader has still to read."""
         with self.changed:
-            self._keep = min(self._keep, self.size)
-            self._lacks_space = not error.is_lasting
-            slowest = self._slowest()
-            if self._segments.free(slowest):
-                return
-            if slowest == self.size:
-                raise SpoolFull(NO_SPACE_LEFT) from error
-            self.blocked = True
-            self.changed.ring()
-            # Others may free space without a ring here.
-            self.changed.wait(FULL_SECONDS)
-
-    def _slowest(self) -> int:
-        return min((place.position for place in self._places), default=self.size)
+            if not self.window.shrink(self.size, error):
+                self.changed.ring()
+                # Others may free space without a ring here.
+                self.changed.wait(FULL_SECONDS)
 
     def _free_unused(self) -> None:
         """Free all that nobody writes, reads or will read."""
-        if self._ended and not self._places and (self._closed or self.failure):
+        if self._ended and self._audience.is_closed and not self.is_read:
             self._segments.close()
-
-
-def _nothing() -> None:
-    """What happens when the last reader leaves a tape that has ended."""

@@ -30,13 +30,12 @@ from application.production.claim import Claim
 from application.production.productions import Productions
 from application.production.slots import Slots
 from application.production.watchdog import Patience
-from application.spool import Reader, Tape
+from application.spool import Tape
 from application.telemetry import logger
 from tests.support.descriptors import descriptors
 from tests.support.serving import eventually
+from tests.support.tapes import SEGMENT, WINDOW, rest
 
-SEGMENT = 4096
-WINDOW = 4 * SEGMENT
 PATIENCE = 10
 MEBIBYTE = 1 << 20
 
@@ -101,7 +100,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SEGMENT_BYTES", "MEMORY_SEGMENT_BYTES"):
         monkeypatch.setattr(f"application.spool.segments.{name}", SEGMENT)
     for name in ("WINDOW_BYTES", "MEMORY_WINDOW_BYTES"):
-        monkeypatch.setattr(f"application.spool.tape.{name}", WINDOW)
+        monkeypatch.setattr(f"application.spool.window.{name}", WINDOW)
 
 
 @dataclass
@@ -186,10 +185,6 @@ def until(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.005)
-
-
-def rest(reader: Reader) -> bytes:
-    return b"".join(iter(lambda: reader.read_blocking(700), b""))
 
 
 def read(productions: Productions, key: str, job: Work) -> bytes:

@@ -1,25 +1,20 @@
 """A spool folder that is full: kept results make room, readers are waited for, nothing is lost."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from application.errors import DownloadError, SpoolFull
-from application.spool import Reader, Tape, is_in_memory
+from application.errors import AnswerTooLarge, DownloadError, SpoolFull
+from application.spool import Tape, is_in_memory
 from tests.support.full_disk import small_disk
+from tests.support.tapes import BYTES, SEGMENT, ended, nothing, opened, produce, rest, started
 
-SEGMENT = 4096
-DISK = 8 * SEGMENT
-BYTES = bytes(range(251)) * 500  # some four times the disk
+DISK = 8 * SEGMENT  # an eighth of the bytes
 
 pytestmark = pytest.mark.timeout(30)
-
-
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("application.spool.segments.SEGMENT_BYTES", SEGMENT)
 
 
 @pytest.fixture
@@ -28,39 +23,10 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def nothing() -> None:
-    return
-
-
-def produced(tape: Tape, data: bytes = BYTES) -> threading.Thread:
-    def produce() -> None:
-        try:
-            for start in range(0, len(data), 1000):
-                tape.write(data[start : start + 1000])
-        except DownloadError as error:
-            tape.fail(error)
-        else:
-            tape.finish()
-
-    thread = threading.Thread(target=produce, daemon=True)
-    thread.start()
-    return thread
-
-
-def opened(tape: Tape) -> Reader:
-    reader = Reader.of(tape)
-    assert reader
-    return reader
-
-
-def rest(reader: Reader) -> bytes:
-    return b"".join(iter(lambda: reader.read_blocking(700), b""))
-
-
 def test_a_result_larger_than_the_disk_reaches_its_reader_whole(disk: Path) -> None:
     tape = Tape(disk, len(BYTES), nothing)
     with opened(tape) as reader:
-        thread = produced(tape)
+        thread = started(lambda: produce(tape))
         assert rest(reader) == BYTES
         thread.join()
     assert not tape.has_start, "the tape would be offered to those who come later"
@@ -72,7 +38,7 @@ def test_all_readers_of_such_a_result_get_it_whole(disk: Path) -> None:
     got: list[bytes] = []
     readers = [opened(tape) for _ in range(3)]
     threads = [threading.Thread(target=lambda reader=reader: got.append(rest(reader))) for reader in readers]
-    producer = produced(tape)
+    producer = started(lambda: produce(tape))
     for thread in threads:
         thread.start()
     for thread in [*threads, producer]:
@@ -116,6 +82,20 @@ def test_a_disk_that_others_fill_is_told_and_not_waited_for(disk: Path) -> None:
         tape.fail(SpoolFull("full"))
         with pytest.raises(SpoolFull):
             reader.read_blocking(1)
+    tape.close()
+
+
+@pytest.mark.parametrize(("others", "refusal"), [(6 * SEGMENT, SpoolFull), (0, AnswerTooLarge)])
+def test_what_is_to_be_whole_is_refused_for_now_or_for_good_by_who_fills_the_disk(
+    others: int, refusal: type[DownloadError], disk: Path
+) -> None:
+    (disk / "others").write_bytes(bytes(others))
+    tape = Tape(disk, len(BYTES), nothing)
+    with opened(tape) as reader:
+        producer = started(lambda: produce(tape))
+        with pytest.raises(refusal):
+            asyncio.run(reader.settle())
+    assert ended(producer)
     tape.close()
 
 

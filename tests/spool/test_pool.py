@@ -6,18 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from application.spool import Reader, SegmentPool, Tape, most_pooled
+from application.spool import SegmentPool, Tape, most_pooled
 from application.spool.quotas import MOST_POOLED
 from application.spool.segments import SEGMENT_BYTES as REAL_SEGMENT_BYTES
 from tests.support.descriptors import descriptors
 from tests.support.full_disk import small_disk
-
-SEGMENT = 4096
-
-
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("application.spool.segments.SEGMENT_BYTES", SEGMENT)
+from tests.support.tapes import SEGMENT, nothing, opened, rest
 
 
 @pytest.fixture
@@ -28,19 +22,13 @@ def pool(tmp_path: Path) -> Iterator[SegmentPool]:
     assert descriptors(tmp_path) == 0
 
 
-def nothing() -> None:
-    return
-
-
 def passed(folder: Path, pool: SegmentPool, data: bytes) -> bytes:
     """What a reader gets of a tape that is written, read, and closed."""
-    tape = Tape(folder, 1 << 20, nothing, pool=pool)
-    reader = Reader.of(tape)
-    assert reader
-    with reader:
+    tape = Tape(folder, 1 << 20, nothing, pool.clear, pool=pool)
+    with opened(tape) as reader:
         tape.write(data)
         tape.finish()
-        got = b"".join(iter(lambda: reader.read_blocking(1000), b""))
+        got = rest(reader)
     tape.close()
     return got
 

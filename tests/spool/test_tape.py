@@ -1,11 +1,9 @@
-"""Tapes: what readers get while bytes are written, what holds the producer, and what is freed when."""
+"""Tapes: what readers get while bytes are written, and how it ends."""
 
 import asyncio
-import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -13,81 +11,23 @@ from typing import Never
 
 import pytest
 
-from application.errors import AnswerTooLarge, DownloadError, EngineFailed, ProductionCancelled
+from application.errors import EngineFailed, ProductionCancelled
 from application.spool import Reader, Tape
 from application.spool.segments import FileSegment, MemorySegment
 from tests.support.descriptors import descriptors
+from tests.support.tapes import (
+    BYTES,
+    PATIENCE,
+    ended,
+    nothing,
+    opened,
+    produce,
+    rest,
+    settled,
+    started,
+)
 
-SEGMENT = 4096
-WINDOW = 4 * SEGMENT
-PATIENCE = 10
-BYTES = bytes(range(251)) * 1000
-
-pytestmark = pytest.mark.timeout(30)
-
-
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SEGMENT_BYTES", "MEMORY_SEGMENT_BYTES"):
-        monkeypatch.setattr(f"application.spool.segments.{name}", SEGMENT)
-    for name in ("WINDOW_BYTES", "MEMORY_WINDOW_BYTES"):
-        monkeypatch.setattr(f"application.spool.tape.{name}", WINDOW)
-
-
-@pytest.fixture(params=["files", "memory"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
-    return tmp_path if request.param == "files" else None
-
-
-@pytest.fixture
-def no_descriptor_left(tmp_path: Path) -> Iterator[None]:
-    before = descriptors(tmp_path)
-    yield
-    assert descriptors(tmp_path) == before
-
-
-def nothing() -> None:
-    return
-
-
-def opened(tape: Tape) -> Reader:
-    reader = Reader.of(tape)
-    assert reader
-    return reader
-
-
-def produce(tape: Tape, data: bytes = BYTES, piece: int = 1000) -> None:
-    try:
-        for start in range(0, len(data), piece):
-            tape.write(data[start : start + piece])
-    except DownloadError as error:
-        tape.fail(error)
-    else:
-        tape.finish()
-
-
-def started(work: Callable[[], object]) -> threading.Thread:
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    return thread
-
-
-def ended(thread: threading.Thread) -> bool:
-    thread.join(PATIENCE)
-    return not thread.is_alive()
-
-
-def settled(tape: Tape) -> int:
-    """How far the producer gets before it has to wait."""
-    size = -1
-    while size != tape.size:
-        size = tape.size
-        threading.Event().wait(0.05)
-    return size
-
-
-def rest(reader: Reader, size: int = 700) -> bytes:
-    return b"".join(iter(lambda: reader.read_blocking(size), b""))
+pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("small_window")]
 
 
 async def rest_async(reader: Reader, size: int = 700) -> bytes:
@@ -162,137 +102,6 @@ def test_a_whole_tape_within_its_keep_is_read_again_from_its_start(tmp_path: Pat
             assert rest(reader) == BYTES
     tape.close()
     assert Reader.of(tape) is None
-
-
-def test_a_slow_reader_holds_the_producer_a_window_ahead(
-    folder: Path | None, no_descriptor_left: None
-) -> None:
-    tape = Tape(folder, 0, nothing)
-    slow, fast = opened(tape), opened(tape)
-    producer = started(lambda: produce(tape))
-    got = started(lambda: rest(fast))
-    size = settled(tape)
-    assert WINDOW <= size < WINDOW + SEGMENT
-    first = slow.read_blocking(SEGMENT)
-    assert size < settled(tape) < size + 2 * SEGMENT
-    assert first + rest(slow) == BYTES
-    assert ended(producer)
-    assert ended(got)
-    slow.close()
-    fast.close()
-    tape.close()
-
-
-def test_what_all_have_read_is_freed_and_no_new_reader_is_taken(tmp_path: Path) -> None:
-    before = descriptors(tmp_path)
-    tape = Tape(tmp_path, 0, nothing)
-    reader = opened(tape)
-    producer = started(lambda: produce(tape))
-    most = 0
-    while reader.read_blocking(100):
-        most = max(most, descriptors(tmp_path) - before)
-    assert ended(producer)
-    # A window, the segment that the reader is in, and the one that is written.
-    assert 0 < most <= WINDOW // SEGMENT + 2
-    assert Reader.of(tape) is None
-    reader.close()
-    tape.close()
-    assert descriptors(tmp_path) == before
-
-
-@pytest.mark.parametrize("keep", [SEGMENT * 8, SEGMENT * 8 - 1, SEGMENT * 8 + 1, WINDOW, 1])
-def test_a_producer_held_at_any_size_goes_on_when_the_reader_does(keep: int, tmp_path: Path) -> None:
-    tape = Tape(tmp_path, keep, nothing)
-    reader = opened(tape)
-    producer = started(lambda: produce(tape, piece=len(BYTES)))
-    assert settled(tape) < len(BYTES)
-    got: list[bytes] = []
-    reading = started(lambda: got.append(rest(reader, 1 << 20)))
-    assert ended(reading)
-    assert ended(producer)
-    assert got == [BYTES]
-    reader.close()
-    tape.close()
-
-
-def test_a_slow_reader_that_leaves_lets_the_others_go_on(folder: Path | None) -> None:
-    tape = Tape(folder, 0, nothing)
-    slow, fast = opened(tape), opened(tape)
-    producer = started(lambda: produce(tape))
-    got: list[bytes] = []
-    reading = started(lambda: got.append(rest(fast)))
-    settled(tape)
-    slow.close()
-    assert ended(reading)
-    assert ended(producer)
-    assert got == [BYTES]
-    fast.close()
-    tape.close()
-
-
-@pytest.mark.parametrize("keep", [0, len(BYTES)])
-def test_the_last_reader_to_leave_cancels_the_producer(
-    keep: int, folder: Path | None, no_descriptor_left: None
-) -> None:
-    left = []
-    tape = Tape(folder, keep, lambda: left.append("idle"))
-    first, last = opened(tape), opened(tape)
-    tape.write(b"x" * SEGMENT)
-    first.close()
-    first.close()
-    assert left == []
-    last.close()
-    last.close()
-    assert left == ["idle"]
-    assert Reader.of(tape) is None
-    with pytest.raises(ProductionCancelled):
-        tape.write(b"more")
-    tape.fail(ProductionCancelled("gone"))
-
-
-def test_the_last_reader_to_leave_wakes_a_producer_that_waits(folder: Path | None) -> None:
-    tape = Tape(folder, 0, nothing)
-    reader = opened(tape)
-    producer = started(lambda: produce(tape))
-    settled(tape)
-    reader.close()
-    assert ended(producer)
-    assert isinstance(tape.failure, ProductionCancelled)
-
-
-def test_a_held_tape_takes_readers_until_its_producer_gives_up(tmp_path: Path) -> None:
-    tape = Tape(tmp_path, 10, nothing)
-    first = opened(tape)
-    tape.hold()
-    first.close()
-    tape.write(BYTES[:11])
-    opened(tape).close()
-    with pytest.raises(ProductionCancelled):
-        tape.write(BYTES[11:20])
-    assert Reader.of(tape) is None
-    tape.fail(EngineFailed("over"))
-
-
-def test_a_held_tape_is_deserted_only_while_nobody_reads_it(tmp_path: Path) -> None:
-    tape = Tape(tmp_path, sys.maxsize, nothing)
-    reader = opened(tape)
-    tape.hold()
-    assert not tape.desert()
-    reader.close()
-    assert tape.desert()
-    assert Reader.of(tape) is None
-    tape.fail(EngineFailed("over"))
-    assert not tape.desert()
-
-
-def test_a_reader_that_leaves_a_whole_tape_cancels_nothing(tmp_path: Path) -> None:
-    left: list[str] = []
-    tape = Tape(tmp_path, len(BYTES), lambda: left.append("idle"))
-    reader = opened(tape)
-    produce(tape)
-    reader.close()
-    assert left == []
-    tape.close()
 
 
 def test_a_failure_reaches_every_reader_and_is_no_clean_end(
@@ -468,25 +277,3 @@ def test_a_folder_that_is_gone_fails_the_write_and_not_the_tape(tmp_path: Path) 
         tape.fail(EngineFailed("no disk"))
         with pytest.raises(EngineFailed):
             reader.read_blocking(1)
-
-
-def test_what_will_not_be_kept_is_not_waited_for(tmp_path: Path) -> None:
-    tape = Tape(tmp_path, 1000, nothing)
-    reader = opened(tape)
-
-    async def settle(size: float) -> int | None:
-        await reader.settle(size)
-        return reader.size
-
-    tape.foresee(1000, 5000)
-    assert not tape.outgrown
-    assert tape.held == 5000
-    tape.foresee(1001, 6000)
-    assert asyncio.run(settle(2000)) is None
-    with pytest.raises(AnswerTooLarge, match="1,000 bytes"):
-        asyncio.run(settle(math.inf))
-    reader.close()
-    with pytest.raises(ProductionCancelled):
-        tape.foresee(1002, 6000)
-    tape.fail(EngineFailed("it was stopped"))
-    assert tape.held == 0

@@ -6,31 +6,18 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from application import __version__
-from application.adapter import check_adapter, default_port
-from application.allowances import raise_file_limit
+from application.adapter import default_port
 from application.errors import DownloadError
-from application.introduction import room_for
-from application.lifespan import check_settings
 from application.service import open_service
-from application.settings import Settings, read_settings
-from application.telemetry.logs import uvicorn_log_config
-from application.telemetry.requests import PROMETHEUS
-from application.telemetry.shared import shared_metrics
+from application.settings import read_settings
 from application.transfers import transfer, write_whole
 
-if TYPE_CHECKING:
-    import uvicorn
-
-# For clients, storage and the spool; more is no use to one process.
-MOST_FILES = 1 << 16
-# Above the 4 s for which the Lambda Web Adapter keeps its connections to the application.
-KEEP_ALIVE_SECONDS = 65
 # For fetch and verify; not an option, which every user of the machine could see.
 KEY_VARIABLE = "DOWNLOAD_API_KEY"
 
@@ -153,52 +140,14 @@ def _serve(options: argparse.Namespace) -> int:
     # All that is loaded stays, so nobody looks for garbage in it, now or later.
     gc.disable()
     try:
+        from application.server import configured, serve
+
         settings = read_settings()
-        config = _config(options, settings)
-        if options.workers == 1:
-            config.load()
-            gc.freeze()
+        config = configured(settings, options.host, options.port, options.workers)
+        gc.freeze()
     finally:
         gc.enable()
-    import uvicorn
-
-    from application import workers
-
-    if options.workers == 1:
-        server = uvicorn.Server(config)
-        with suppress(KeyboardInterrupt):
-            server.run()
-        return 0 if server.started else uvicorn.config.STARTUP_FAILURE
-    with shared_metrics() if settings.metrics == PROMETHEUS else nullcontext():
-        return workers.serve(config)
-
-
-def _config(options: argparse.Namespace, settings: Settings) -> "uvicorn.Config":
-    """How the server runs; ends the command where it cannot."""
-    import uvicorn
-
-    from application.protocol import HttpProtocol
-
-    # Here, for a server tells what is wrong with them by a traceback.
-    check_settings(settings)
-    check_adapter(options.port, os.environ)
-    raise_file_limit(MOST_FILES)
-    return uvicorn.Config(
-        "application.main:app",
-        host=options.host,
-        port=options.port,
-        workers=options.workers,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        lifespan="on",
-        http=HttpProtocol,
-        # uvloop resets who comes when all files are in use; with the other they wait.
-        loop="asyncio" if room_for(settings).tight else "auto",
-        # It would believe whoever calls from this machine; TRUSTED_PROXIES says whom the service believes.
-        proxy_headers=False,
-        # After the service's own grace period, for what even a broken tape does not end.
-        timeout_graceful_shutdown=int(settings.grace_seconds) + 5,
-        log_config=uvicorn_log_config(settings.log_format),
-    )
+    return serve(config, settings)
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -1,23 +1,10 @@
 """What a download would be, before it is made: rows, bytes by format, and how it would be answered."""
 
-import math
-from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from application.downloads.job import FileChunks, Layer
-from application.downloads.plan import Plan
 from application.downloads.ways import Way
-from application.formats import Chunk, Format
-from application.formats.parquet import ROW_GROUP_ROWS
-from application.formats.workplace import Workplace
-
-# How much smaller a row is among many, where a format compresses itself: not without end.
-LEAST_GROWTH, MOST_GROWTH = 0.5, 1.0
+from application.formats import Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,57 +64,3 @@ def _format_json(item: FormatEstimate) -> dict[str, Any]:
     sized = {} if item.size is None else {"bytes": item.size, "exact": item.is_exact}
     answer = {"answer": item.way.value, "reason": item.reason}
     return {"extension": item.format.extension, **sized, **answer}
-
-
-def estimated_size(
-    plan: Plan, sample: Sequence[pa.RecordBatch], schema: pa.Schema, rows: int, folder: Path | None = None
-) -> int:
-    """The bytes of so many rows in a plan's format, from some of them; exact if these are all.
-
-    Files that have to be made are made in the folder. Raises ColumnUnsupported where a value of the sample
-    cannot be written.
-    """
-    seen = sum(batch.num_rows for batch in sample)
-    whole = encoded_size(plan, sample, schema, folder)
-    if rows == seen:
-        return whole
-    empty = encoded_size(plan, (), schema, folder)
-    if not seen:
-        return empty
-    if plan.format.codable or plan.format.layer or rows < seen:
-        return empty + (whole - empty) * rows // seen
-    group = min(rows, ROW_GROUP_ROWS)
-    by_group = (whole - empty) * (group / seen) ** _growth(plan, sample, schema, whole - empty, empty)
-    return empty + int(by_group * rows / group)
-
-
-def encoded_size(
-    plan: Plan, batches: Sequence[pa.RecordBatch], schema: pa.Schema, folder: Path | None = None
-) -> int:
-    """How many bytes a plan's own encoder makes of these rows."""
-    with ExitStack() as held:
-        encoder = plan.format.open_encoder(
-            plan.query.dialect, plan.about, plan.query.shape, Workplace(folder)
-        )
-        if isinstance(encoder, Layer):
-            held.callback(encoder.close)
-        chunks = FileChunks(encoder.start(schema), plan.format.joiner)
-        size = sum(map(_length, chunks.of(map(encoder.encode, batches))))
-        return size + sum(map(_length, chunks.end(encoder)))
-
-
-def _length(chunk: Chunk) -> int:
-    return memoryview(chunk).nbytes
-
-
-def _growth(plan: Plan, sample: Sequence[pa.RecordBatch], schema: pa.Schema, whole: int, empty: int) -> float:
-    """By which power of the rows the bytes of a format grow that compresses itself."""
-    rows = sum(batch.num_rows for batch in sample)
-    quarter = pa.Table.from_batches(sample, schema).slice(0, rows // 4).to_batches()
-    if rows < 4 or not quarter:
-        return MOST_GROWTH
-    less = encoded_size(plan, quarter, schema) - empty
-    if less <= 0 or whole <= 0:
-        return MOST_GROWTH
-    power = math.log(whole / less) / math.log(rows / (rows // 4))
-    return min(max(power, LEAST_GROWTH), MOST_GROWTH)

@@ -1,39 +1,31 @@
 """Estimates of downloads: bounded in time, a few at once, and kept for who asks again."""
 
 import asyncio
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from application.datasets.catalogue import Catalogue
-from application.datasets.statistics import Extent
 from application.downloads.areas import NOWHERE, Located
-from application.downloads.counts import Counts, cut, made
+from application.downloads.counts import Counts, cut
 from application.downloads.downloads import Downloads
-from application.downloads.estimate import Estimate, FormatEstimate, estimated_size
-from application.downloads.findings import Findings
+from application.downloads.estimate import Estimate, FormatEstimate
 from application.downloads.glimpse import Glimpse
 from application.downloads.plan import Plan, Request, find_format
 from application.downloads.refusals import excess_of
-from application.downloads.samples import Sample, Samples, read_as
+from application.downloads.sizes import Sizes
 from application.downloads.ways import Way, Ways
 from application.engine.probe import Probe
 from application.engine.scan import Engine
-from application.errors import Busy, CellTooLarge, DatasetInvalid, DownloadError, QueryInvalid
+from application.errors import Busy, DatasetInvalid, DownloadError, QueryInvalid
 from application.formats import FORMATS, Format
 from application.models import Dataset, Query
 from application.storage.lanes import Lanes, outcome
-from application.telemetry import logger
 
 # For all of it, storage's own slowness too.
 MOST_SECONDS = 10.0
 BUSY = "Others are being estimated, or this takes too long; try again later."
-# After which no more formats are written: what was found is there for who asks again.
-ENCODE_SECONDS = 4.0
-MOST_KEPT = 4096
 # In the whole process; of one dataset one.
 AT_ONCE = 2
 
@@ -47,13 +39,11 @@ class Estimates:
         self._catalogue = catalogue
         self._downloads = downloads
         self._counts = Counts(catalogue, downloads, engine, probe)
-        self._samples = Samples(catalogue, engine, probe)
+        self._sizes = Sizes(catalogue, downloads, engine, probe)
         self._ways = ways
         self._lanes = Lanes(AT_ONCE, 1)
         # Of who waits on the event loop alone; gone with the work.
         self._glimpses: dict[tuple[Request, str], Glimpse] = {}
-        # Bytes, or why a format cannot have the rows.
-        self._sizes: Findings[int | str] = Findings(MOST_KEPT)
 
     async def find(self, request: Request) -> Estimate:
         """The estimate of a download in its format, or in all for no extension.
@@ -86,7 +76,7 @@ class Estimates:
             async with asyncio.timeout(most):
                 await glimpse.wait(seconds)
         if glimpse.found is None:
-            steps = self._steps(request, dataset, _formats(request), located, counts=False)
+            steps = self._steps(request, dataset, located, counts=False)
             found = await asyncio.to_thread(next, steps)
             return found, found.is_complete
         return glimpse.found, glimpse.is_whole
@@ -97,7 +87,7 @@ class Estimates:
         if (known := self._glimpses.get(key)) is not None:
             return known
         glimpse = Glimpse()
-        steps = self._steps(request, dataset, _formats(request), located)
+        steps = self._steps(request, dataset, located)
         glimpse.work = self._lanes.begin(dataset.name, lambda: glimpse.follow(steps, self._lanes))
         self._glimpses[key] = glimpse
         glimpse.work.add_done_callback(lambda _: self._glimpses.pop(key, None))
@@ -108,7 +98,7 @@ class Estimates:
 
         Raises Busy without any thread.
         """
-        return self._lanes.begin(dataset.name, lambda: self.of(request, dataset, _formats(request), located))
+        return self._lanes.begin(dataset.name, lambda: self._finished(request, dataset, located))
 
     def close(self, seconds: float) -> None:
         """Estimate nothing more, and wait so long for what runs: it may be inside the engine."""
@@ -117,33 +107,21 @@ class Estimates:
     def now(self, request: Request) -> Estimate:
         """The same for a thread that may wait for storage."""
         located = self._downloads.locate(request)
-        return self.of(request, self._catalogue.get(request.name), _formats(request), located)
+        return self._finished(request, self._catalogue.get(request.name), located)
 
     def known_rows(self, plan: Plan) -> int | None:
         """How many rows a plan's result has, where that is known without looking."""
         return self._counts.known(plan)
 
-    def of(
-        self,
-        request: Request,
-        dataset: Dataset,
-        formats: Sequence[Format],
-        located: Located = NOWHERE,
-    ) -> Estimate:
-        """The same of a dataset that is known."""
-        *_, found = self._steps(request, dataset, formats, located)
+    def _finished(self, request: Request, dataset: Dataset, located: Located) -> Estimate:
+        *_, found = self._steps(request, dataset, located)
         return found
 
     def _steps(
-        self,
-        request: Request,
-        dataset: Dataset,
-        formats: Sequence[Format],
-        located: Located,
-        *,
-        counts: bool = True,
+        self, request: Request, dataset: Dataset, located: Located, *, counts: bool = True
     ) -> Iterator[Estimate]:
         """What is known once rows are counted, or without that, and again with the size of each format."""
+        formats = [find_format(request.extension)] if request.extension else list(FORMATS.values())
         plans, refused = self._plans(request, dataset, formats, located)
         query = plans[0].query if plans else Query(dataset.columns)
         extent = self._catalogue.extent(dataset, query)
@@ -171,7 +149,7 @@ class Estimates:
 
         yield estimate()
         left = [plan for plan in plans if not known[plan.format.extension].is_known]
-        for plan, size in self._sized(left, rows, at_most, extent):
+        for plan, size in self._sizes.of(left, rows, at_most, extent):
             known[plan.format.extension] = self._told(plan, size, is_exact=False)
             yield estimate()
 
@@ -195,29 +173,9 @@ class Estimates:
             raise first
         return plans, refused
 
-    def _sized(
-        self, plans: Sequence[Plan], rows: int | None, at_most: int, extent: Extent
-    ) -> Iterator[tuple[Plan, int | str | None]]:
-        """Each plan with about the bytes of its result, or why it has none."""
-        samples: dict[str, Sample | None] = {}
-        until = time.monotonic() + ENCODE_SECONDS
-        # Layers take longer than all others together.
-        for plan in sorted(plans, key=lambda plan: plan.format.layer):
-
-            def estimate(plan: Plan = plan) -> int | str | None:
-                if time.monotonic() > until:
-                    return None
-                read = read_as(plan)
-                if read not in samples:
-                    samples[read] = self._samples.of(plan, rows, extent)
-                return _size(plan, samples[read], rows, at_most, self._downloads.folder)
-
-            yield plan, self._sizes.find(plan.e_tag, estimate)
-
     def _remembered(self, plan: Plan) -> FormatEstimate:
-        there = made(self._downloads, plan)
-        size = there[0] if there else self._sizes.get(plan.e_tag)
-        return self._told(plan, size, is_exact=there is not None)
+        size, is_exact = self._sizes.known(plan)
+        return self._told(plan, size, is_exact=is_exact)
 
     def _told(self, plan: Plan, size: int | str | None, *, is_exact: bool) -> FormatEstimate:
         if isinstance(size, str):
@@ -227,27 +185,3 @@ class Estimates:
         else:
             way, reason = self._ways.of(plan, size, self._downloads.most_kept)
         return FormatEstimate(plan.format, way, reason, size, is_exact)
-
-
-def _size(
-    plan: Plan, sample: Sample | None, rows: int | None, at_most: int, folder: Path | None
-) -> int | str | None:
-    if sample is None or (not sample.batches and rows != 0):
-        return None
-    if rows is None:
-        # As dense as where it was looked.
-        rows = at_most * sample.rows // sample.seen if sample.seen else at_most
-    try:
-        return estimated_size(plan, sample.batches, sample.schema, rows, folder)
-    except CellTooLarge as error:
-        # With a limit the sample may have other rows than the result.
-        return error.anywhere if plan.query.limit is None and not plan.query.offset else None
-    except DownloadError:
-        return None
-    except Exception:  # noqa: BLE001 - what is wrong with one format costs the others nothing
-        logger.exception("no estimate of a format", extra={"format": plan.format.extension})
-        return None
-
-
-def _formats(request: Request) -> list[Format]:
-    return [find_format(request.extension)] if request.extension else list(FORMATS.values())

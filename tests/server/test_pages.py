@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from application.api.problems import PROBLEMS, UNEXPECTED
-from application.downloads import estimates
+from application.downloads import sizes
 from application.downloads.plan import Plan
 from application.formats import FORMATS
 from tests.support import html, tables
@@ -260,7 +260,7 @@ def test_a_problem_is_a_page_for_people_and_json_for_programs(served: Served) ->
 def test_a_page_waits_for_the_size_of_one_format_and_has_the_others_later(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, go_on = estimates.estimated_size, threading.Event()
+    own, go_on = sizes.estimated_size, threading.Event()
 
     asked: list[str] = []
 
@@ -269,7 +269,7 @@ def test_a_page_waits_for_the_size_of_one_format_and_has_the_others_later(
         assert plan.format.extension == "csv" or go_on.wait(SECONDS)
         return own(plan, *given)
 
-    monkeypatch.setattr(estimates, "estimated_size", size)
+    monkeypatch.setattr(sizes, "estimated_size", size)
     path = "/sample?entity__gte=1&name__notnull=true"
     with monkeypatch.context() as hasty:
         hasty.setattr("application.api.views.dataset.SOON_SECONDS", 0.0)
@@ -296,7 +296,7 @@ def test_a_page_waits_for_the_size_of_one_format_and_has_the_others_later(
 def test_one_visit_finds_the_sizes_of_its_rows_and_of_no_others(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, go_on = estimates.estimated_size, threading.Event()
+    own, go_on = sizes.estimated_size, threading.Event()
     asked: list[tuple[str, int]] = []
 
     def size(plan: Plan, *given: Any) -> int:
@@ -304,7 +304,7 @@ def test_one_visit_finds_the_sizes_of_its_rows_and_of_no_others(
         assert plan.format.extension == "csv" or go_on.wait(SECONDS)
         return own(plan, *given)
 
-    monkeypatch.setattr(estimates, "estimated_size", size)
+    monkeypatch.setattr(sizes, "estimated_size", size)
     monkeypatch.setattr("application.api.views.dataset.SOON_SECONDS", 0.0)
     page(served, "/sample?entity__gte=2&name__notnull=true")
     go_on.set()

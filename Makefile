@@ -47,6 +47,8 @@ format: $(DEV) ## rewrite what ruff can set right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Each process compiles all tests, and many start the service: what was compiled is kept, whatever is set.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(DEV) ## all tests, a process more than there are cores, or PROCESSES=4; ARGS="-k csv" for some
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 

@@ -1,5 +1,6 @@
 """What holds for all tests: which examples properties are tried with, and which modules go first."""
 
+import gc
 import os
 
 import pytest
@@ -15,3 +16,8 @@ settings.load_profile(os.environ.get("EXAMPLES", "repeatable"))
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules that take long go first, lest one process have the last of them while the others have none."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: no search for garbage looks through it again."""
+    gc.freeze()

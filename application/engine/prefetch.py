@@ -63,8 +63,7 @@ class Prefetch:
 
     def _of(self, at: int) -> bytes:
         with self._changed:
-            places = range(at, min(at + 1 + AHEAD, len(self._requests)))
-            if not all(map(self._begin, places)) and at not in self._begun:
+            if not self._begin(at):
                 # Without a thread to spare.
                 self._fetch(at)
             self._changed.wait_for(lambda: self._over or at in self._fetched or at in self._failed)
@@ -73,7 +72,11 @@ class Prefetch:
             if at in self._failed:
                 raise self._failed[at]
             self._fetched.move_to_end(at)
-            return self._fetched[at]
+            data = self._fetched[at]
+            # Only now, lest they take the line from what is waited for.
+            for place in range(at + 1, min(at + 1 + AHEAD, len(self._requests))):
+                self._begin(place)
+            return data
 
     def _begin(self, at: int) -> bool:
         """Ask for the bytes of a request, if nobody has; False where no thread can."""

@@ -1,6 +1,5 @@
 """FlatGeobuf and GeoPackage, which GDAL writes: by a database for each file, in a folder of its own."""
 
-import os
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator
@@ -13,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from application.about import About
-from application.engine.database import OUT_OF_MEMORY, extension_file, literal
+from application.engine.database import OUT_OF_MEMORY, literal
 from application.engine.folders import FULL, ROWS, RoomyFile, WorkFolder, watched
 from application.engine.geopackage import describe
+from application.engine.spatial import SpatialDatabase
 from application.errors import EngineFailed, ResultTooLarge, SpoolFull
 from application.formats.base import Chunk
 from application.formats.features import FeatureReader
@@ -23,7 +23,7 @@ from application.formats.groups import Groups
 from application.formats.layer import Seen, values
 from application.formats.scalars import is_string
 from application.formats.words import NOTHING, key_values
-from application.formats.workplace import MEMORY_BYTES, NOWHERE, Workplace
+from application.formats.workplace import NOWHERE, Workplace
 from application.geometry.systems import well_known_text
 from application.geometry.writing import as_wkb, extended
 from application.models import Shape
@@ -32,8 +32,6 @@ from application.query.sql import quote
 GROUP_ROWS = 2048
 GROUP_BYTES = 4 << 20
 PIECE_BYTES = 8 << 20
-# GDAL would write the time of day into each file.
-CURRENT_DATE = ("OGR_CURRENT_DATE", "2000-01-01T00:00:00.000Z")
 # What GDAL and SQLite say of a full disk or quota.
 FULL_WORDS = ("No space left", "disk is full", "quota exceeded")
 
@@ -54,8 +52,7 @@ class LayerEncoder:
         self._seen = Seen()
         self._groups = Groups(GROUP_ROWS, GROUP_BYTES)
         self._least = 0  # bytes that the file of the rows so far has
-        self._database: duckdb.DuckDBPyConnection | None = None
-        self._is_interrupted = False
+        self._database = SpatialDatabase()
         self._writer: Any = None
         self._forget: Any = None
 
@@ -99,7 +96,7 @@ class LayerEncoder:
             self._end_rows()
             with watched(self._work, self._workplace, self.interrupt) as check:
                 try:
-                    self._copy(path)
+                    self._database.run(self._sql(path), self._rows, self._folder)
                     self._describe(path)
                 finally:
                     # Why it was stopped, if it was, rather than that it was.
@@ -131,11 +128,7 @@ class LayerEncoder:
 
     def interrupt(self) -> None:
         """Stop what is being written, from any thread."""
-        self._is_interrupted = True
-        if self._database:
-            # It may have ended, and be closed, just now.
-            with suppress(duckdb.ConnectionException):
-                self._database.interrupt()
+        self._database.interrupt()
 
     def _keep(self, groups: Iterable[pa.Table]) -> None:
         """Write groups of rows for GDAL, whose bytes depend on where they end."""
@@ -146,32 +139,6 @@ class LayerEncoder:
                 self._workplace.report(self._least, self._work.size)
         except OSError as error:
             raise _told(error) from error
-
-    def _copy(self, path: Path) -> None:
-        os.environ[CURRENT_DATE[0]] = CURRENT_DATE[1]
-        database = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": f"{MEMORY_BYTES >> 20}MiB",
-                # Rows in their order.
-                "threads": 1,
-                "temp_directory": "",
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "python_enable_replacements": False,
-                "allow_persistent_secrets": False,
-            },
-        )
-        with database, pa.OSFile(self._rows.as_posix()) as file:
-            database.execute(f"LOAD {literal(str(extension_file('spatial')))}")
-            database.execute(f"SET allowed_directories = [{literal(f'{self._folder}/')}]")
-            database.execute("SET enable_progress_bar = false")
-            database.execute("SET enable_external_access = false")
-            database.execute("SET lock_configuration = true")
-            database.register("rows", pa.ipc.open_stream(file))
-            self._database = database
-            if not self._is_interrupted:
-                database.execute(self._sql(path))
 
     def _sql(self, path: Path) -> str:
         shown = [self._shown(name) for name in self._schema.names[:-1]]

@@ -14,22 +14,19 @@ import shapely
 
 from application.errors import ColumnUnsupported
 from application.geometry import WGS84
+from application.geometry.circles import EVERYWHERE, Bounds, Circle
 from application.geometry.places import Place
 from application.geometry.reading import Geometries, read, read_wkt
 from application.geometry.systems import OutsideSystem, change_anywhere, is_geographic
 from application.models import Area, Geometry
 
-Bounds = tuple[float, float, float, float]
 Truths = npt.NDArray[np.bool_]
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 POSITION = re.compile(rf"({NUMBER}),({NUMBER})", re.ASCII)
-EVERYWHERE: Bounds = (-180.0, -90.0, 180.0, 90.0)
 POLYGONS = (3, 6, 7)
 # An edge that is straight in one reference system is followed by so many pieces of the whole's extent.
 STEPS = 256
-# A degree of latitude is at least so long.
-DEGREE_METRES = 110_500.0
 MOST_METRES = 1_000_000.0
 
 
@@ -157,11 +154,11 @@ def _near(area: Area, geometry: Geometry) -> AreaTest:
     _check_degrees((longitude, latitude, longitude, latitude))
     if metres > MOST_METRES:
         raise ValueError(f"{metres:g} metres are too many: use at most {MOST_METRES:,.0f}")
-    box = _box_round(longitude, latitude, metres)
-    clip = _moved(shapely.box(*box), WGS84, geometry.crs)
+    circle = Circle(longitude, latitude, metres)
+    clip = _moved(shapely.box(*circle.bounds), WGS84, geometry.crs)
     west, south, east, north = clip.bounds
     step = min(east - west, north - south) / STEPS
-    flat = _azimuthal(longitude, latitude)
+    flat = circle.plane()
     back = change_anywhere(geometry.crs, WGS84)
     origin = shapely.Point(0, 0)
 
@@ -178,55 +175,7 @@ def _near(area: Area, geometry: Geometry) -> AreaTest:
             ) from None
         return np.asarray(shapely.dwithin(shapely.transform(found, flat), origin, metres))
 
-    return AreaTest(geometry, clip.bounds, decide, _circle(longitude, latitude, metres), WGS84)
-
-
-def _box_round(longitude: float, latitude: float, metres: float) -> Bounds:
-    """Degrees that hold every place within metres, and some more."""
-    height = metres / DEGREE_METRES + 1e-6
-    south, north = latitude - height, latitude + height
-    if max(abs(south), abs(north)) >= 89.9:
-        return EVERYWHERE[0], max(south, -90.0), EVERYWHERE[2], min(north, 90.0)
-    width = height / np.cos(np.radians(max(abs(south), abs(north))))
-    west, east = longitude - width, longitude + width
-    if west < EVERYWHERE[0] or east > EVERYWHERE[2]:
-        # Beyond the antimeridian it begins anew.
-        west, east = EVERYWHERE[0], EVERYWHERE[2]
-    return float(west), south, float(east), north
-
-
-def _circle(longitude: float, latitude: float, metres: float) -> Any:
-    """The edge of what is near, about right, with a pole that is within it."""
-    from pyproj import Geod
-
-    earth, count = Geod(ellps="WGS84"), 73
-    x, y, _ = earth.fwd(
-        [longitude] * count, [latitude] * count, np.linspace(0.0, 360.0, count), [metres] * count
-    )
-    pole = 90.0 if latitude > 0 else -90.0
-    if earth.inv(longitude, latitude, longitude, pole)[2] < metres:
-        edge = sorted(zip(x, y, strict=True))
-        return shapely.Polygon(
-            [(-180.0, pole), (-180.0, edge[0][1]), *edge, (180.0, edge[-1][1]), (180.0, pole)]
-        )
-    # Round the middle, for each begins anew at the antimeridian.
-    x = longitude + (np.array(x) - longitude + 180.0) % 360.0 - 180.0
-    if x.min() < EVERYWHERE[0]:
-        x += 360.0
-    return shapely.Polygon(np.column_stack([x, y]))
-
-
-def _azimuthal(longitude: float, latitude: float) -> Callable[[Any], Any]:
-    """A plane in which every distance from the position is right."""
-    from pyproj import Transformer
-
-    plane = f"+proj=aeqd +lat_0={latitude!r} +lon_0={longitude!r} +datum=WGS84 +units=m +no_defs"
-    to_plane = Transformer.from_crs("OGC:CRS84", plane, always_xy=True)
-
-    def move(positions: Any) -> Any:
-        return np.column_stack(to_plane.transform(positions[:, 0], positions[:, 1]))
-
-    return move
+    return AreaTest(geometry, clip.bounds, decide, circle.edge(), WGS84)
 
 
 def _valid(geometries: Geometries) -> Geometries:

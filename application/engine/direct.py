@@ -25,7 +25,7 @@ from application.storage.base import Storage
 MOST_GROUP_BYTES = 256 << 20
 # At first, for what the footers tell of a row's size may be far from the truth.
 FIRST_ROWS = 256
-# By so many times a batch may differ from the size that it should have.
+# So many times the size that it should have a batch may have, before fewer rows are read at once.
 TOLERANCE = 4
 
 
@@ -72,7 +72,7 @@ class DirectReads:
         for part in run.parts:
             try:
                 with closing(SecondReader(self._storage, part.meta)) as reader, ExitStack() as stack:
-                    groups = list(_groups(part, span))
+                    groups = list(_groups(part, span, query.limit))
                     if prefetch := reader.expect(groups, schema.names):
                         stack.callback(prefetch.interrupt)
                         stack.enter_context(cancellation.attached(prefetch))
@@ -127,10 +127,12 @@ def _is_plain(kind: pa.DataType) -> bool:
     return any(is_alike(kind) for is_alike in ALIKE)
 
 
-def _groups(part: Part, span: Window | None) -> Iterator[int]:
-    """The row groups of a part, or those of a span of it."""
+def _groups(part: Part, span: Window | None, limit: int | None) -> Iterator[int]:
+    """The row groups of a part, or those of a span of it, up to those that have so many rows."""
     start = 0
     for index, rows in enumerate(part.groups):
+        if limit is not None and start >= limit:
+            return
         if rows and (span is None or span.start <= start < span.end):
             yield index
         start += rows

@@ -22,20 +22,18 @@ class Ahead:
 
     def __init__(self, content: Content) -> None:
         self._content = content
-        self._data = b""
-        self._start = 0
+        self._data = memoryview(b"")
         self._timer: asyncio.TimerHandle | None = None
 
-    async def next(self, size: int) -> bytes:
+    async def next(self, size: int) -> memoryview:
         """At most so many bytes at the content's place, which is to be moved on once they are sent."""
         if not self._data:
-            self._data = await self._content.look(READ_BYTES)
+            self._data = memoryview(await self._content.look(READ_BYTES))
             if len(self._data) > size:
                 self._timer = asyncio.get_running_loop().call_later(HELD_SECONDS, self._drop)
-        # A copy, unless it is all: a view would hold what lies beside it.
-        piece = self._data[self._start : self._start + size]
-        self._start += len(piece)
-        if self._start == len(self._data):
+        # No copy, for the server makes one of what it does not send at once.
+        piece, self._data = self._data[:size], self._data[size:]
+        if not self._data:
             self.close()
         return piece
 
@@ -46,7 +44,7 @@ class Ahead:
         self._drop()
 
     def _drop(self) -> None:
-        self._data, self._start, self._timer = b"", 0, None
+        self._data, self._timer = memoryview(b""), None
 
 
 async def send_content(content: Content, send: Send, connection: Connection) -> None:

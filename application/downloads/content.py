@@ -55,7 +55,7 @@ class Content(Protocol):
     async def ready(self) -> bool:
         """Wait for bytes past this place, True, or the clean end, False."""
 
-    async def look(self, size: int) -> bytes:
+    async def look(self, size: int) -> bytes | memoryview:
         """At most ``size`` bytes at this place, which stays; empty at the clean end."""
 
     def move(self, count: int) -> None:

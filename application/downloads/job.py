@@ -21,7 +21,7 @@ from application.formats.compression import IDENTITY, Compressor
 from application.formats.geoarrow import GeoarrowTexts
 from application.formats.workplace import INDEX_BYTES, MEMORY_BYTES, Workplace
 from application.production.pipeline import stage
-from application.spool import Tape
+from application.spool import LATEST_BYTES, Tape
 
 # What a value counts for at least, by which its work is reckoned.
 LEAF_BYTES = 4
@@ -49,10 +49,10 @@ class Layer(Protocol):
 
 
 def staged_bytes(plan: Plan) -> int:
-    """Bytes that are between the stages at most: what they take, or all rows and what is written of them."""
+    """Bytes between the stages and just written, at most: what these take, or rows and what comes of them."""
     dataset = plan.dataset
     rows = dataset.extents.vector_bytes(plan.query.columns_read) * dataset.rows // VECTOR_ROWS
-    return min(ROWS_AHEAD + CHUNKS_AHEAD, 2 * rows)
+    return min(ROWS_AHEAD + CHUNKS_AHEAD + LATEST_BYTES, 2 * rows)
 
 
 def layer_bytes(plan: Plan, rows: int) -> int:

@@ -100,15 +100,17 @@ class Reader:
 
     async def read(self, size: int) -> bytes:
         """At most ``size`` bytes, empty at the clean end; raises the producer's failure."""
-        data = await self.look(size)
+        data = bytes(await self.look(size))
         # Only once they have their taker: a read that was cancelled loses none.
         self.move(len(data))
         return data
 
-    async def look(self, size: int) -> bytes:
+    async def look(self, size: int) -> bytes | memoryview:
         """The same, and stay at this place."""
         if not await self.ready():
             return b""
+        if (recent := self._tape.latest.find(self.position, self._within(size))) is not None:
+            return recent
         try:
             look = asyncio.get_running_loop().run_in_executor(self._tape.threads, self._look, size)
         except RuntimeError as error:
@@ -140,5 +142,9 @@ class Reader:
         return self._tape.has_more(self.position, self._end)
 
     def _look(self, size: int) -> bytes:
+        return self._tape.look(self.position, self._within(size))
+
+    def _within(self, size: int) -> int:
+        """So many bytes, or those that are left of what is there."""
         end = self._tape.size if self._end is None else self._end
-        return self._tape.look(self.position, min(size, end - self.position))
+        return min(size, end - self.position)

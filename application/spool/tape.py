@@ -8,13 +8,14 @@ from pathlib import Path
 from application.errors import ProductionCancelled
 from application.spool.audience import Audience, Place
 from application.spool.condition import SharedCondition
+from application.spool.latest import LATEST_BYTES, PIECE_BYTES, Latest
 from application.spool.pool import SegmentPool
 from application.spool.segments import NoSpace, Segments
 from application.spool.window import Window
 
 # Of one write. A larger one has the system look for large pages that nothing has touched, at twice the cost;
 # and what is written is still in the cache of the processor when it is hashed.
-WRITE_BYTES = 1 << 20
+WRITE_BYTES = PIECE_BYTES
 # How often a producer looks whether a full folder has space again.
 FULL_SECONDS = 0.5
 
@@ -46,6 +47,8 @@ class Tape:
         self.threads = threads
         self._segments = Segments(pool or SegmentPool(folder))
         self._audience = Audience()
+        # Without a folder all of it is in memory.
+        self.latest = Latest(LATEST_BYTES // PIECE_BYTES if folder else 0)
         self.window = Window(folder, keep, self._segments, self._audience)
         self.changed = SharedCondition()
         self._ended = False  # nothing is written from then on, so the segments can be closed
@@ -136,7 +139,7 @@ class Tape:
         return not self._audience.is_empty
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append bytes; waits while the window is full.
+        """Append bytes, which are not to be changed any more; waits while the window is full.
 
         Raises ProductionCancelled when no reader is left, and SpoolFull when there is no place to go on.
         """
@@ -150,6 +153,7 @@ class Tape:
                     self._wait_for_space(error)
                 continue
             self._hash.update(view[:count])
+            self.latest.add(self.size, view[:count])
             view = view[count:]
             with self.changed:
                 self.size += count
@@ -205,6 +209,7 @@ class Tape:
 
     def _end(self) -> None:
         self._ended = True
+        self.latest.drop()
         self.beside = 0
         # It may lead back to this tape, which is to go as soon as nobody holds it.
         self._on_idle = lambda: None
@@ -226,6 +231,8 @@ class Tape:
                 self._check_wanted(self.size)
                 if self.window.admits(self.size):
                     return
+                # It is far from here that its reader is.
+                self.latest.drop()
                 self.changed.ring()
                 self.changed.wait()
 

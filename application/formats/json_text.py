@@ -15,13 +15,15 @@ from application.formats.handles import begin_polars
 from application.formats.scalars import is_json, is_plain
 
 types = pa.types
+# Days of the years 1 to 9999, which all who write dates write alike.
+COMMON_DAYS = (-719_162, 2_932_896)
 
 
 def lines(batch: pa.RecordBatch) -> bytes:
     """Return one JSON object a row, each ended by a newline; no other newline is in it."""
-    columns = converted(batch, normalise)
+    columns = converted(batch, _readied)
     names = batch.schema.names
-    if all(is_plain(column.type) for column in columns):
+    if all(_is_written(column.type) for column in columns):
         return _written(columns, names)
     rows = objects(columns, names, end="}\n")
     _, offsets, data = rows.buffers()
@@ -32,9 +34,9 @@ def lines(batch: pa.RecordBatch) -> bytes:
 def objects(columns: Sequence[pa.Array], names: Sequence[str], end: str = "}") -> pa.Array:
     """Return each row of normalised columns as the text of one JSON object."""
     parts: list[pa.Array | str] = []
-    for plain, run in groupby(zip(columns, names, strict=True), lambda column: is_plain(column[0].type)):
+    for is_written, run in groupby(zip(columns, names, strict=True), lambda each: _is_written(each[0].type)):
         members = list(run)
-        if plain:
+        if is_written:
             body = _written([column for column, _ in members], [name for _, name in members])
             parts += [",", _split(body, b"{")]
             continue
@@ -42,6 +44,21 @@ def objects(columns: Sequence[pa.Array], names: Sequence[str], end: str = "}") -
             parts += [f",{orjson.dumps(name).decode()}:", texts(column)]
     parts[0] = "{" + str(parts[0])[1:]
     return pc.binary_join_element_wise(*parts, end, "")
+
+
+def _readied(column: pa.Array) -> pa.Array:
+    """A column as ``normalise`` has it, but for dates that polars writes as quickly as they become text."""
+    if types.is_date32(column.type):
+        found = pc.min_max(column.view(pa.int32())).as_py()
+        first, last = COMMON_DAYS
+        if found["min"] is None or first <= found["min"] <= found["max"] <= last:
+            return column
+    return normalise(column)
+
+
+def _is_written(kind: pa.DataType) -> bool:
+    """True for what polars writes as JSON just as we want it."""
+    return is_plain(kind) or bool(types.is_date32(kind))
 
 
 def texts(array: pa.Array) -> pa.Array:

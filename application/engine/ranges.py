@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from application.engine.prefetch import REQUEST_BYTES, Prefetch, Range
+from application.formats.footers import TRAILER, CutFile
 from application.models import ObjectMeta
 from application.storage.base import Storage
 
@@ -76,6 +77,7 @@ class SecondReader:
         self._bytes = RangeFile(storage, meta)
         self._file = pq.ParquetFile(self._bytes, pre_buffer=False, buffer_size=BUFFER_BYTES)
         metadata = self._file.metadata
+        self._whole: CutFile | None = None
         self.starts = [0]
         for group in range(metadata.num_row_groups):
             self.starts.append(self.starts[-1] + metadata.row_group(group).num_rows)
@@ -111,6 +113,38 @@ class SecondReader:
             if chunk.path_in_schema in names:
                 start = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
                 yield start, min(start + chunk.total_compressed_size, self._meta.size)
+
+    def rows(self, groups: Sequence[int]) -> int:
+        """How many rows some row groups have that follow each other."""
+        return self.starts[groups[-1] + 1] - self.starts[groups[0]] if groups else 0
+
+    def places(self, names: Sequence[str]) -> list[int]:
+        """Where columns stand among the file's, none of which is nested."""
+        metadata = self._file.metadata
+        found = {metadata.schema.column(at).name: at for at in range(metadata.num_columns)}
+        return [found[name] for name in names]
+
+    def cut(self, groups: Sequence[int], names: Sequence[str], most: int) -> bytes:
+        """Some row groups that follow each other as a file, in which other columns may be zeros.
+
+        Raises ValueError where it would have more bytes than ``most``, and what CutFile raises.
+        """
+        chunks = sorted(chunk for group in groups for chunk in self._chunks(group, frozenset(names)))
+        first = chunks[0][0]
+        if max(end for _, end in chunks) - first > most:
+            raise ValueError("the columns lie too far apart")
+        body, at = [], first
+        for start, end in chunks:
+            body += [bytes(start - at), self._read(start, end)]
+            at = end
+        if self._whole is None:
+            end = self._meta.size - TRAILER
+            self._whole = CutFile(self._read(end - self._file.metadata.serialized_size, end))
+        return self._whole.cut(groups, self.rows(groups), first, body)
+
+    def _read(self, start: int, end: int) -> bytes:
+        self._bytes.seek(start)
+        return self._bytes.read(end - start)
 
     def batches(self, group: int, names: Sequence[str], rows: int) -> Iterator[list[pa.Array]]:
         """The columns of a row group, so many rows at a time; raises ArrowInvalid where rows are missing."""

@@ -1,11 +1,11 @@
-"""One Parquet file out of files of a row group each, which can be written side by side.
+"""One Parquet file out of files of a row group each, which can be written side by side; and the way back.
 
 What such a file has before its footer may lie anywhere: only the footer says where. So the bytes are put
 after each other as they are, and what a footer says of its row group is taken over, with other offsets. The
 outcome is what pyarrow writes of the same row groups one after the other.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from application.formats.thrift import FALSE, LIST, STOP, STRUCT, TRUE, value_at, varint, zigzag
@@ -43,21 +43,56 @@ class JoinedFile:
     def end(self, empty: memoryview) -> bytes:
         """The footer and what follows it; ``empty`` is a file of the same schema without row groups."""
         footer = _footer(empty)[1]
-        found = _fields(footer)
-        (rows, rows_end), (groups, groups_end) = found[ROWS], found[GROUPS]
-        count = len(self._groups)
-        head = bytes([count << 4 | STRUCT]) if count < 15 else bytes([15 << 4 | STRUCT]) + _varint(count)
-        told = b"".join(
-            [
-                footer[:rows],
-                _zigzag(self._rows),
-                footer[rows_end:groups],
-                head,
-                *self._groups,
-                footer[groups_end:],
-            ]
-        )
-        return told + len(told).to_bytes(4, "little") + MAGIC
+        return _ending(footer, _fields(footer), self._rows, self._groups)
+
+
+class CutFile:
+    """A file, known by its ``footer``, of which some row groups are to be a file of their own.
+
+    Raises Malformed, LookupError, TypeError or ValueError for what is no footer.
+    """
+
+    def __init__(self, footer: bytes) -> None:
+        self._footer = memoryview(footer)
+        self._found = _fields(self._footer)
+        self._groups = list(_members(self._footer, self._found[GROUPS][0]))
+
+    def cut(self, groups: Sequence[int], rows: int, start: int, body: Iterable[bytes]) -> bytes:
+        """A file of these row groups, which have so many rows; ``body`` is what lies from ``start`` on."""
+        moved = len(MAGIC) - start
+        told = [
+            bytes(_changed(self._footer, self._groups[group], _moved(moved, place))[0])
+            for place, group in enumerate(groups)
+        ]
+        return b"".join([MAGIC, *body, _ending(self._footer, self._found, rows, told)])
+
+
+def _ending(
+    footer: memoryview, found: Mapping[int, tuple[int, int]], rows: int, groups: Sequence[bytes]
+) -> bytes:
+    """A footer with other rows and row groups, and what follows it."""
+    (rows_start, rows_end), (groups_start, groups_end) = found[ROWS], found[GROUPS]
+    count = len(groups)
+    head = bytes([count << 4 | STRUCT]) if count < 15 else bytes([15 << 4 | STRUCT]) + _varint(count)
+    told = b"".join(
+        [
+            footer[:rows_start],
+            _zigzag(rows),
+            footer[rows_end:groups_start],
+            head,
+            *groups,
+            footer[groups_end:],
+        ]
+    )
+    return told + len(told).to_bytes(4, "little") + MAGIC
+
+
+def _members(data: memoryview, at: int) -> Iterator[int]:
+    """Where each of a list's structs starts."""
+    count, at = _list_head(data, at)
+    for _ in range(count):
+        yield at
+        at = value_at(data, at, STRUCT)[1]
 
 
 def _moved(by: int, place: int) -> Changes:
@@ -126,11 +161,16 @@ def _changed(data: memoryview, at: int, changes: Changes) -> tuple[bytearray, in
             count = 1
             if kind == LIST:
                 start = at
-                count, at = (data[at] >> 4, at + 1) if data[at] >> 4 != 15 else varint(data, at + 1)
+                count, at = _list_head(data, at)
                 out += data[start:at]
             for _ in range(count):
                 member, at = _changed(data, at, change)
                 out += member
+
+
+def _list_head(data: memoryview, at: int) -> tuple[int, int]:
+    """How many items a list has, and where the first starts."""
+    return (data[at] >> 4, at + 1) if data[at] >> 4 != 15 else varint(data, at + 1)
 
 
 def _zigzag(value: int) -> bytes:

@@ -1,13 +1,13 @@
-"""What comes out whole is read by pyarrow, with the values that were written, else the engine goes on."""
+"""What comes out whole is read by pyarrow or polars, as it was written; else the engine goes on."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 import pyarrow as pa
@@ -17,8 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from application.datasets.catalogue import Catalogue
+from application.engine import direct, frames
 from application.engine.cancellation import Cancellation
 from application.engine.database import Database
+from application.engine.frames import Frames
 from application.engine.reads import BATCH_BYTES
 from application.engine.scan import Engine
 from application.errors import DatasetChanged, DatasetInvalid, ProductionCancelled, StorageUnavailable
@@ -45,6 +47,16 @@ class Watched:
         self.before()
         self.read_bytes.append(end - start)
         return self._storage.read(meta, start, end)
+
+
+@pytest.fixture(params=["pyarrow", "polars"], autouse=True)
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who reads all of a part but its first rows."""
+    if request.param == "polars":
+        monkeypatch.setattr(direct, "MANY_ROWS", 1)
+        monkeypatch.setattr(direct, "FIRST_ROWS", 2)
+        monkeypatch.setattr(frames, "LEAST_ROWS", 1)
+    return str(request.param)
 
 
 @pytest.fixture(params=[True, False], ids=["near", "far"])
@@ -296,9 +308,9 @@ WRITTEN = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("is_near", [True, False], ids=["near", "far"])
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(table=tables(), how=WRITTEN, by_polars=st.booleans())
+@given(table=tables(), how=WRITTEN, by_polars=st.booleans(), at_once=st.sampled_from([1, 7, 40, 100]))
 def test_values_are_those_that_were_written_and_those_of_the_engine(
-    tmp_path: Path, is_near: bool, table: pa.Table, how: dict[str, Any], by_polars: bool
+    tmp_path: Path, is_near: bool, *, table: pa.Table, how: dict[str, Any], by_polars: bool, at_once: int
 ) -> None:
     path = tmp_path / "t.parquet"
     if by_polars:
@@ -307,7 +319,8 @@ def test_values_are_those_that_were_written_and_those_of_the_engine(
     else:
         pq.write_table(table, path, **how)
     storage = Watched(tmp_path, is_near=is_near)
-    with closing(opened(storage)) as engine:
+    with closing(opened(storage)) as engine, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(frames, "MOST_ROWS", at_once)
         dataset = found(storage, engine)
         directly = rows(engine, dataset)
         assert storage.read_bytes
@@ -317,6 +330,72 @@ def test_values_are_those_that_were_written_and_those_of_the_engine(
         storage.before = _refuse
         assert rows(engine, dataset) == directly
         assert not storage.read_bytes
+
+
+class Spy(Frames):
+    """Notes the rows that polars gave."""
+
+    rows: ClassVar[list[int]] = []
+
+    def batches(self, groups: Iterable[int], skip: int) -> Iterator[pa.RecordBatch]:
+        for batch in super().batches(groups, skip):
+            self.rows.append(batch.num_rows)
+            yield batch
+
+
+@pytest.mark.parametrize("many", [1, 12_000, 12_001])
+@pytest.mark.parametrize("beside", [pa.string(), pa.timestamp("us")])
+def test_polars_reads_many_rows_of_plain_columns_but_for_the_first(
+    tmp_path: Path,
+    storage: Watched,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    many: int,
+    beside: Any,
+) -> None:
+    monkeypatch.setattr(direct, "MANY_ROWS", many)
+    monkeypatch.setattr(direct, "FIRST_ROWS", 50)
+    monkeypatch.setattr(direct, "Frames", Spy)
+    monkeypatch.setattr(Spy, "rows", [])
+    monkeypatch.setattr(frames, "LEAST_ROWS", 1)
+    written = {"n": list(range(12_000)), "beside": [None] * 12_000}
+    pq.write_table(pa.table({"n": written["n"], "beside": pa.nulls(12_000, beside)}), tmp_path / "t.parquet")
+    dataset = found(storage, engine)
+    number, _ = dataset.columns
+    assert rows(engine, dataset, Query((number,))) == [{"n": n} for n in range(12_000)]
+    assert sum(Spy.rows) == (11_950 if many <= 12_000 and beside == pa.string() else 0)
+
+
+def test_columns_are_read_by_their_place_whatever_their_names_would_mean(
+    tmp_path: Path, storage: Watched, engine: Engine
+) -> None:
+    names = ["^.*$", "*", "b", "col('b')", "ünï", "B"]
+    written = [{name: f"{name} {at}" for name in names} for at in range(30)]
+    pq.write_table(pa.Table.from_pylist(written), tmp_path / "t.parquet", row_group_size=8)
+    dataset = found(storage, engine)
+    backwards = dataset.columns[::-1]
+    got = rows(engine, dataset, Query(backwards))
+    assert got == written
+    assert list(got[0]) == names[::-1]
+
+
+@pytest.mark.parametrize("damage", ["panic", "error", "short"])
+def test_what_polars_does_not_read_the_engine_goes_on_with(
+    tmp_path: Path, storage: Watched, engine: Engine, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    written = large(tmp_path, groups=3)
+    dataset = found(storage, engine)
+
+    def broken(*_: Any, **__: Any) -> pl.LazyFrame:
+        if damage == "panic":
+            raise pl.exceptions.PanicException("index out of bounds")
+        if damage == "error":
+            raise pl.exceptions.ComputeError("out-of-spec")
+        return pl.LazyFrame({"n": [1], "text": ["a"]})
+
+    monkeypatch.setattr(pl, "scan_parquet", broken)
+    assert rows(engine, dataset) == written
 
 
 def _refuse() -> None:

@@ -17,6 +17,8 @@ from application.models import Column
 ROW_GROUP_ROWS = 100_000
 # What is encoded at the same time, and waits for it, is of whole row groups.
 ROW_GROUP_BYTES = 32 * 2**20
+# Of a row group that its bytes end, roughly.
+LARGE_BYTES = 24 * 2**20
 
 
 class ParquetEncoder:
@@ -45,7 +47,11 @@ class ParquetEncoder:
         yield from self._groups.rest()
 
     def encode_group(self, group: pa.Table) -> Chunk:
-        return self._written(in_order(group))
+        written = self._written(in_order(group))
+        if group.nbytes >= LARGE_BYTES:
+            # The allocator keeps what large values took for the like, which hardly fits the next ones.
+            pa.default_memory_pool().release_unused()
+        return written
 
     def join(self, encoded: Chunk) -> Chunk:
         return self._file.add(memoryview(encoded))

@@ -14,7 +14,7 @@ from pyarrow import types
 
 from application.engine.cancellation import Cancellation
 from application.engine.conform import output_schema
-from application.engine.frames import Frames, rows_at_once
+from application.engine.frames import CUT_BYTES, Frames, rows_at_once
 from application.engine.prefetch import TooManyStreams
 from application.engine.ranges import SecondReader
 from application.engine.relation import Run
@@ -104,7 +104,8 @@ class DirectReads:
             for group in groups
             for arrays in _of_group(reader, group, schema.names, pace)
         )
-        if not at_once or not groups:
+        widths = (reader.width([group], schema.names) for group in groups)
+        if not (at_once and groups and all(0 < width <= CUT_BYTES for width in widths)):
             yield from pages
             return
         # They come before polars is imported, and before all of what it decodes at once.

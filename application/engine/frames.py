@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 # Of rows that are decoded at once. Of fewer, what is there for each of them alone takes longer than the rest.
 MOST_ROWS = 100_000
 LEAST_ROWS = 20_000
-# Of what is decoded at once, and of what it is decoded from.
+# Of what is decoded at once, and of the columns of a row group that it is decoded from.
 FRAME_BYTES = 32 << 20
-CUT_BYTES = 64 << 20
+CUT_BYTES = 32 << 20
 # What polars has for a text beside its characters.
 VIEW_BYTES = 16
 # So many times the size that it should have a batch may have, before it is cut.
@@ -62,7 +62,7 @@ class Frames:
         """The rows of row groups that follow each other, but for the first ones."""
         for bunch in self._bunches(groups):
             try:
-                file = self._reader.cut(bunch, self._schema.names, CUT_BYTES)
+                file = self._reader.cut(bunch, self._schema.names)
             except (Malformed, LookupError, TypeError) as error:
                 raise ValueError("the footer is not as it should be") from error
             count = self._reader.rows(bunch)
@@ -74,12 +74,16 @@ class Frames:
         """The row groups that are decoded together: one, or several that are small."""
         bunch: list[int] = []
         for group in groups:
-            if bunch and self._reader.rows([*bunch, group]) > self._at_once:
+            if bunch and not self._fit([*bunch, group]):
                 yield bunch
                 bunch = []
             bunch.append(group)
         if bunch:
             yield bunch
+
+    def _fit(self, groups: Sequence[int]) -> bool:
+        width = self._reader.width([groups[0], groups[-1]], self._schema.names)
+        return self._reader.rows(groups) <= self._at_once and width <= CUT_BYTES
 
     def _decoded(self, file: bytes, start: int, count: int) -> "pl.DataFrame":
         import polars as pl
@@ -93,6 +97,8 @@ class Frames:
             )
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise ValueError("polars cannot read it") from error
+        if frame.columns != self._schema.names:
+            raise ValueError("the columns are not where they should be")
         if frame.height != count:
             raise pa.ArrowInvalid("the row groups have not as many rows as they say")
         return frame

@@ -119,21 +119,22 @@ class SecondReader:
         return self.starts[groups[-1] + 1] - self.starts[groups[0]] if groups else 0
 
     def places(self, names: Sequence[str]) -> list[int]:
-        """Where columns stand among the file's, none of which is nested."""
-        metadata = self._file.metadata
-        found = {metadata.schema.column(at).name: at for at in range(metadata.num_columns)}
-        return [found[name] for name in names]
+        """Where columns stand among the file's."""
+        return [self._file.schema_arrow.names.index(name) for name in names]
 
-    def cut(self, groups: Sequence[int], names: Sequence[str], most: int) -> bytes:
+    def width(self, groups: Sequence[int], names: Sequence[str]) -> int:
+        """How many bytes lie between the first of some columns of these row groups and the last."""
+        chunks = [chunk for group in groups for chunk in self._chunks(group, frozenset(names))]
+        return max(end for _, end in chunks) - min(start for start, _ in chunks) if chunks else 0
+
+    def cut(self, groups: Sequence[int], names: Sequence[str]) -> bytes:
         """Some row groups that follow each other as a file, in which other columns may be zeros.
 
-        Raises ValueError where it would have more bytes than ``most``, and what CutFile raises.
+        Raises what CutFile raises.
         """
         chunks = sorted(chunk for group in groups for chunk in self._chunks(group, frozenset(names)))
-        first = chunks[0][0]
-        if max(end for _, end in chunks) - first > most:
-            raise ValueError("the columns lie too far apart")
-        body, at = [], first
+        body: list[bytes] = []
+        at = first = chunks[0][0]
         for start, end in chunks:
             body += [bytes(start - at), self._read(start, end)]
             at = end

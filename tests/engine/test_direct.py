@@ -380,6 +380,27 @@ def test_columns_are_read_by_their_place_whatever_their_names_would_mean(
     assert list(got[0]) == names[::-1]
 
 
+@pytest.mark.parametrize("most", [1, 1_000, 10_000, MEGABYTE])
+def test_row_groups_are_decoded_together_where_their_columns_lie_near(
+    tmp_path: Path, storage: Watched, engine: Engine, monkeypatch: pytest.MonkeyPatch, *, most: int
+) -> None:
+    """Between the numbers of two row groups lie 5,000 bytes of text; one of numbers alone has 500."""
+    monkeypatch.setattr(frames, "CUT_BYTES", most)
+    monkeypatch.setattr(direct, "CUT_BYTES", most)
+    written = [{"n": n, "text": f"{n:0100}"} for n in range(500)]
+    pq.write_table(
+        pa.Table.from_pylist(written),
+        tmp_path / "t.parquet",
+        row_group_size=50,
+        use_dictionary=False,
+        compression="none",
+    )
+    dataset = found(storage, engine)
+    number, _ = dataset.columns
+    assert rows(engine, dataset, Query((number,))) == [{"n": row["n"]} for row in written]
+    assert rows(engine, dataset) == written
+
+
 @pytest.mark.parametrize("damage", ["panic", "error", "short"])
 def test_what_polars_does_not_read_the_engine_goes_on_with(
     tmp_path: Path, storage: Watched, engine: Engine, monkeypatch: pytest.MonkeyPatch, damage: str

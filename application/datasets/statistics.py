@@ -2,7 +2,8 @@
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import compress
 from typing import NamedTuple
 
@@ -10,8 +11,8 @@ from application.datasets.bounds import group_bounds, together
 from application.datasets.counts import sealed_columns
 from application.datasets.footer import open_footer
 from application.datasets.footers import Footers
-from application.models import Column, Dataset, Part, Query
-from application.query.pruning import ALL_NULL, UNKNOWN, Bounds, comparable, excludes
+from application.models import Column, Dataset, Filter, Part, Query
+from application.query.pruning import ALL_NULL, UNKNOWN, Bounds, comparable, excludes, includes
 
 # Bounds are kept by dataset and column, up to so many of them.
 MOST_BOUNDS = 200_000
@@ -51,15 +52,21 @@ class Statistics:
         self._lock = threading.Lock()
 
     def matching(self, dataset: Dataset, query: Query) -> tuple[Part, ...]:
-        """The parts of a dataset, but for those of which it is certain that no row meets the filters."""
-        parts = dataset.parts
-        if len(parts) < 2 or not query.filters:
-            return parts
-        kept = [True] * len(parts)
-        for item in query.filters:
-            for place, groups in enumerate(self._bounds(dataset, item.column)):
-                kept[place] = kept[place] and not excludes(item, together(groups))
-        return tuple(part for part, is_kept in zip(parts, kept, strict=True) if is_kept)
+        """The parts of a dataset, but for those of which it is certain that no row meets the filters.
+
+        Each says what its row groups ``meets``, where something else than its filters chooses no rows.
+        """
+        if not query.filters:
+            return dataset.parts
+        kept = self._kept_groups(dataset, query)
+        sure = self._sure_groups(dataset, query) if not (query.period or query.areas) else None
+        parts = []
+        for place, part in enumerate(dataset.parts):
+            if not any(kept[place]) and part.groups and len(dataset.parts) > 1:
+                continue
+            meets = tuple(map(_met, kept[place], sure[place])) if sure and any(sure[place]) else ()
+            parts.append(replace(part, meets=meets) if meets else part)
+        return tuple(parts)
 
     def rows_at_most(self, dataset: Dataset, query: Query) -> int:
         """The rows of a dataset, but for row groups of which it is certain that no row meets the filters."""
@@ -87,14 +94,25 @@ class Statistics:
 
     def _kept_groups(self, dataset: Dataset, query: Query) -> list[list[bool]]:
         """Of each part, which row groups may have rows that meet the filters."""
-        kept = [[True] * len(part.groups) for part in dataset.parts]
+        return self._groups(dataset, query, lambda item, bounds: not excludes(item, bounds))
+
+    def _sure_groups(self, dataset: Dataset, query: Query) -> list[list[bool]]:
+        """Of each part, the row groups whose rows all meet the filters."""
+        return self._groups(dataset, query, includes)
+
+    def _groups(
+        self, dataset: Dataset, query: Query, is_so: Callable[[Filter, Bounds], bool]
+    ) -> list[list[bool]]:
+        """Of each part, the row groups for which something is so by each filter."""
+        found = [[True] * len(part.groups) for part in dataset.parts]
         for item in query.filters:
             for place, known in enumerate(self._bounds(dataset, item.column)):
                 # What is known of a part in one piece is so of all its row groups.
-                each = known if len(known) == len(kept[place]) else (together(known),) * len(kept[place])
-                out = [excludes(item, bounds) for bounds in each]
-                kept[place] = [was and not is_out for was, is_out in zip(kept[place], out, strict=True)]
-        return kept
+                each = known if len(known) == len(found[place]) else (together(known),) * len(found[place])
+                found[place] = [
+                    was and is_so(item, bounds) for was, bounds in zip(found[place], each, strict=True)
+                ]
+        return found
 
     def _bounds(self, dataset: Dataset, column: Column) -> tuple[tuple[Bounds, ...], ...]:
         """What is known of a column in each part, by its row groups or in one piece."""
@@ -124,6 +142,11 @@ class Statistics:
             return (Bounds(value, value, bool(part.rows), False),)
         footer = self._footers.kept(part.meta)
         return (UNKNOWN,) if footer is None else group_bounds(footer.raw, column.name)
+
+
+def _met(may: bool, must: bool) -> bool | None:
+    """What is known of a row group whose rows may meet a query, or all must."""
+    return must or (None if may else False)
 
 
 def _stored_bytes(part: Part, query: Query, kept: list[bool], raw: bytes | None) -> int:

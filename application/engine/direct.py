@@ -32,6 +32,8 @@ FIRST_ROWS = 256
 TOLERANCE = 4
 # Of the rows that are read of a part: of fewer polars is not worth its import.
 MANY_ROWS = 500_000
+# Of these, the rows that come first.
+SOON_ROWS = 20_000
 
 
 class Undirect(Exception):
@@ -50,12 +52,13 @@ class DirectReads:
         """True where a run's rows all come out as its files hold them, and pyarrow gives the same values."""
         own = run.own(query.columns)
         return (
-            query.is_by_row
+            bool(query.columns)
+            and query.is_by_row
             and query.known_rows(dataset) is not None
             and not is_cut(dataset, query)
             and -(-_largest(run) // VECTOR_ROWS) * _vector_bytes(dataset, query) <= MOST_GROUP_BYTES
             and len({column.name for column in run.columns}) == len(run.columns)
-            and all(mine is column for mine, column in zip(own, query.columns, strict=True))
+            and all(mine == column for mine, column in zip(own, query.columns, strict=True))
             and all(map(_is_alike, query.columns))
         )
 
@@ -108,11 +111,15 @@ class DirectReads:
         if not (at_once and groups and all(0 < width <= CUT_BYTES for width in widths)):
             yield from pages
             return
-        # They come before polars is imported, and before all of what it decodes at once.
-        first = next(pages)
-        yield first
+        # They come before polars is imported, and before all that it decodes at once.
+        given = 0
+        for batch in pages:
+            given += batch.num_rows
+            yield batch
+            if given >= SOON_ROWS:
+                break
         frames = Frames(reader, schema, at_once=at_once, step=step, size=self._size)
-        yield from frames.batches(groups, skip=first.num_rows)
+        yield from frames.batches(groups, skip=given)
 
 
 class _Pace:

@@ -16,7 +16,7 @@ from application.engine.direct import DirectReads
 from application.engine.exact import ExactColumns
 from application.engine.relation import Run, relation, relation_of_all, runs_of
 from application.engine.side_by_side import READER_BYTES, Ahead, Room, side_by_side
-from application.engine.spans import reads_of, span_bytes
+from application.engine.spans import Read, reads_of, span_bytes
 from application.engine.windows import MOST_VECTORS, VECTOR_ROWS, bands, is_cut, vectors_at_once, windows
 from application.errors import ColumnUnsupported, EngineFailed
 from application.models import Column, Dataset, Query
@@ -68,21 +68,13 @@ class Reads:
         is_direct = not by_engine and self._is_direct(dataset, query, first)
         spans = Room(self.ahead_bytes(dataset, query, cursors))
         reads = reads_of(dataset, query, by_spans=cursors > 1, first_soon=self._is_near and not is_direct)
-        # A span gives all its rows; who takes them ends with the limit.
-        unlimited = replace(query, limit=None)
-        return side_by_side(
-            [
-                Ahead(
-                    partial(read_one, dataset, unlimited, read.runs, cancellation, read.span),
-                    read.size,
-                    spans,
-                )
-                if read.span
-                else Ahead(partial(read_one, dataset, query, read.runs, cancellation), read.size, self._room)
-                for read in reads
-            ],
-            cancellation.set,
-        )
+        schema = output_schema(dataset, query)
+        begun = []
+        for read in reads:
+            rows = partial(read_one, dataset, _asked_of(read, query), read.runs, cancellation, read.span)
+            room = spans if read.span else self._room
+            begun.append(Ahead(partial(_in_schema, rows, schema) if read.is_met else rows, read.size, room))
+        return side_by_side(begun, cancellation.set)
 
     @property
     def _is_near(self) -> bool:
@@ -180,6 +172,21 @@ class Reads:
         bare = replace(query, columns=())
         sql, values = to_sql(bare, relation(access, bare.columns_read, run=runs[0], places=True), places=True)
         return cursor.execute(sql, values).to_arrow_table()
+
+
+def _asked_of(read: Read, query: Query) -> Query:
+    """What one read is asked for."""
+    if read.span:
+        # A span gives all its rows; who takes them ends with the limit.
+        query = replace(query, limit=None)
+    return replace(query, filters=()) if read.is_met else query
+
+
+def _in_schema(read: Callable[[], Generator[pa.RecordBatch]], schema: pa.Schema) -> Generator[pa.RecordBatch]:
+    """The batches with the metadata of a schema, which may be that of fewer rows."""
+    with closing(read()) as batches:
+        for batch in batches:
+            yield batch.replace_schema_metadata(schema.metadata)
 
 
 def _by_windows(

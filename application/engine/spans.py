@@ -6,7 +6,7 @@ in the file's order, a large part is read by several: each skips the row groups 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, groupby, pairwise
 
 from application.engine.relation import Run, runs_of
 from application.engine.windows import VECTOR_ROWS, is_cut, is_numbered
@@ -23,19 +23,23 @@ MOST_SPANS = 64
 # What reads ahead holds its rows, so larger spans are read one after the other. And of a row group that is
 # larger the engine gives no row before it has read most of it.
 LARGE_BYTES = 64 << 20
+# Of rows that are known to meet a query: fewer are not worth a query of their own for each of the others.
+FEWEST_KNOWN = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """What one cursor reads: some runs, or, with ``span``, some rows of the one part of a run.
 
-    ``size`` is how many bytes its rows are, as far as the footers tell.
+    ``size`` is how many bytes its rows are, as far as the footers tell. ``is_met``: all of these rows meet
+    the query's filters.
     """
 
     runs: tuple[Run, ...]
     size: int
     rows: int
     span: Window | None = None
+    is_met: bool = False
 
 
 def reads_of(dataset: Dataset, query: Query, *, by_spans: bool, first_soon: bool) -> list[Read]:
@@ -60,7 +64,7 @@ def reads_of(dataset: Dataset, query: Query, *, by_spans: bool, first_soon: bool
 
 def span_bytes(dataset: Dataset, query: Query) -> int:
     """The bytes of the largest span that is read ahead; 0 where there is none beside the first."""
-    if not query.is_by_row:
+    if not query.is_by_row or query.columns_looked_at:
         return 0
     reads = reads_of(dataset, query, by_spans=True, first_soon=False)
     return max((read.size for read in reads[1:] if read.span and read.size <= LARGE_BYTES), default=0)
@@ -69,12 +73,36 @@ def span_bytes(dataset: Dataset, query: Query) -> int:
 def _reads_of_run(dataset: Dataset, query: Query, run: Run, by_spans: bool) -> Iterator[Read]:
     rows = sum(part.rows for part in run.parts)
     whole = Read((run,), run.data_bytes, rows)
+    if all(part.meets and all(part.meets) for part in run.parts):
+        whole = replace(whole, is_met=True)
+    elif pieces := list(_pieces(dataset, query, run)):
+        for piece, is_met in pieces:
+            yield replace(_cut(whole, piece, _row_bytes(dataset, query)), is_met=is_met)
+        return
     spans = list(_spans(dataset, query, run)) if by_spans and _has_spans(dataset, query, run) else []
     if len(spans) < 2:
         yield whole
         return
     for span in spans:
         yield _cut(whole, span, _row_bytes(dataset, query))
+
+
+def _pieces(dataset: Dataset, query: Query, run: Run) -> Iterator[tuple[Window, bool]]:
+    """The rows of a run's one part that may meet the filters, by whether all of them do.
+
+    Nothing where it is read in one go, for few row groups are known to, or they change too often.
+    """
+    meets = run.parts[0].meets
+    changes = sum(before is not after for before, after in pairwise(meets))
+    known = sum(rows for rows, is_met in zip(run.parts[0].groups, meets, strict=False) if is_met)
+    if known < FEWEST_KNOWN or changes >= MOST_SPANS or not _is_cuttable(dataset, query, run):
+        return
+    start = 0
+    for is_met, groups in groupby(zip(run.parts[0].groups, meets, strict=True), lambda group: group[1]):
+        end = start + sum(rows for rows, _ in groups)
+        if is_met is not False and end > start:
+            yield Window(0, start, end), is_met is True
+        start = end
 
 
 def _spans(dataset: Dataset, query: Query, run: Run) -> Iterator[Window]:
@@ -106,7 +134,11 @@ def _first_soon(dataset: Dataset, query: Query, read: Read) -> list[Read]:
 
 def _has_spans(dataset: Dataset, query: Query, run: Run) -> bool:
     """True where a run can be read by spans of its rows, all of which come out."""
-    if len(run.parts) > 1 or query.columns_looked_at or not query.is_by_row or not is_numbered(dataset):
+    return not query.columns_looked_at and _is_cuttable(dataset, query, run)
+
+
+def _is_cuttable(dataset: Dataset, query: Query, run: Run) -> bool:
+    if len(run.parts) > 1 or not query.is_by_row or not is_numbered(dataset):
         return False
     own = run.own(query.columns)
     return not is_cut(dataset, query) and all(column is None or column.exact for column in own)

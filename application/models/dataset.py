@@ -138,7 +138,9 @@ class Part:
 
     ``columns`` are its own, in its order; parts that have them alike share one tuple. ``folder`` holds the
     values of the dataset's columns that are folders' names, as text, or None for NULL. ``groups`` are its
-    row groups, by their rows; ``data_bytes`` is the size of all rows once they are read.
+    row groups, by their rows; ``data_bytes`` is the size of all rows once they are read. ``meets`` says of
+    each row group whether a query asks for all of its rows, for none of them, or, with None, that nobody
+    knows before they are read; it is empty where that is so of all.
     """
 
     meta: ObjectMeta
@@ -146,6 +148,7 @@ class Part:
     data_bytes: int
     columns: tuple[Column, ...]
     folder: tuple[tuple[str, str | None], ...] = ()
+    meets: tuple[bool | None, ...] = ()
 
     @property
     def rows(self) -> int:

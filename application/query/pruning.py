@@ -1,4 +1,4 @@
-"""Which filters no row can meet whose values lie between two bounds: what need not be read at all."""
+"""Which filters no row can meet, or each must, whose values lie between two bounds: what nobody looks at."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +37,12 @@ ALL_NULL = Bounds(has_values=False, has_nulls=True)
 def excludes(item: Filter, bounds: Bounds) -> bool:
     """True where it is certain that no row whose value is within the bounds meets the filter."""
     check = CHECKS.get(item.operator)
+    return check is not None and check(item, bounds)
+
+
+def includes(item: Filter, bounds: Bounds) -> bool:
+    """True where it is certain that every row whose value is within the bounds meets the filter."""
+    check = PROOFS.get(item.operator)
     return check is not None and check(item, bounds)
 
 
@@ -93,6 +99,27 @@ def _is_at_most(value: Any, bound: Any) -> bool:
     return _is_below(value, bound) or (value is not None and bound is not None and bool(value == bound))
 
 
+def _always(is_in: Callable[[Any, Bounds], bool]) -> Callable[[Filter, Bounds], bool]:
+    """The proof of a comparison with one of its values.
+
+    For whole numbers and days alone: bounds tell nothing of NaN, and little of text that was cut.
+    """
+
+    def check(item: Filter, bounds: Bounds) -> bool:
+        kind = value_type(item.column.field.type)
+        if bounds.has_nulls is not False or not (types.is_integer(kind) or types.is_date(kind)):
+            return False
+        if bounds.low is None or bounds.high is None:
+            return False
+        return any(value is not None and is_in(value, bounds) for value in _values(item))
+
+    return check
+
+
+def _is_only(value: Any, bounds: Bounds) -> bool:
+    return bool(bounds.low == value == bounds.high)
+
+
 CHECKS: dict[str, Callable[[Filter, Bounds], bool]] = {
     "exact": _no_equal,
     "in": _no_equal,
@@ -102,6 +129,18 @@ CHECKS: dict[str, Callable[[Filter, Bounds], bool]] = {
     "lte": _compares(lambda value, bounds: _is_below(value, bounds.low), has_nan=False),
     "isnull": lambda _, bounds: bounds.has_nulls is False,
     "notnull": lambda _, bounds: bounds.has_values is False,
+}
+
+
+PROOFS: dict[str, Callable[[Filter, Bounds], bool]] = {
+    "exact": _always(_is_only),
+    "in": _always(_is_only),
+    "gt": _always(lambda value, bounds: bool(value < bounds.low)),
+    "gte": _always(lambda value, bounds: bool(value <= bounds.low)),
+    "lt": _always(lambda value, bounds: bool(bounds.high < value)),
+    "lte": _always(lambda value, bounds: bool(bounds.high <= value)),
+    "isnull": lambda _, bounds: bounds.has_values is False,
+    "notnull": lambda _, bounds: bounds.has_nulls is False,
 }
 
 

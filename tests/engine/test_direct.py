@@ -1,7 +1,7 @@
 """What comes out whole is read by pyarrow or polars, as it was written; else the engine goes on."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
@@ -19,34 +19,14 @@ from hypothesis import strategies as st
 from application.datasets.catalogue import Catalogue
 from application.engine import direct, frames
 from application.engine.cancellation import Cancellation
-from application.engine.database import Database
 from application.engine.frames import Frames
 from application.engine.reads import BATCH_BYTES
 from application.engine.scan import Engine
 from application.errors import DatasetChanged, DatasetInvalid, ProductionCancelled, StorageUnavailable
-from application.models import Dataset, Filter, ObjectMeta, Order, Query
-from application.storage import open_storage
-from application.storage.base import Storage
+from application.models import Dataset, Filter, Order, Query
+from tests.support.watched import Watched, opened
 
 MEGABYTE = 1 << 20
-
-
-class Watched:
-    """A folder as storage, near or far, that tells what is read of it; the engine reads it by itself."""
-
-    def __init__(self, folder: Path, *, is_near: bool = True) -> None:
-        self._storage = open_storage(str(folder), "")
-        self.is_near = is_near
-        self.read_bytes: list[int] = []
-        self.before: Callable[[], None] = lambda: None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._storage, name)
-
-    def read(self, meta: ObjectMeta, start: int, end: int) -> bytes:
-        self.before()
-        self.read_bytes.append(end - start)
-        return self._storage.read(meta, start, end)
 
 
 @pytest.fixture(params=["pyarrow", "polars"], autouse=True)
@@ -55,6 +35,7 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     if request.param == "polars":
         monkeypatch.setattr(direct, "MANY_ROWS", 1)
         monkeypatch.setattr(direct, "FIRST_ROWS", 2)
+        monkeypatch.setattr(direct, "SOON_ROWS", 2)
         monkeypatch.setattr(frames, "LEAST_ROWS", 1)
     return str(request.param)
 
@@ -69,12 +50,6 @@ def engine(storage: Watched) -> Iterator[Engine]:
     made = opened(storage)
     yield made
     made.close()
-
-
-def opened(storage: Storage) -> Engine:
-    return Engine(
-        storage, Database(storage, memory_limit="512MB", threads=2, temp_directory=None, temp_limit="1GB")
-    )
 
 
 def found(storage: Watched, engine: Engine) -> Dataset:
@@ -356,6 +331,7 @@ def test_polars_reads_many_rows_of_plain_columns_but_for_the_first(
 ) -> None:
     monkeypatch.setattr(direct, "MANY_ROWS", many)
     monkeypatch.setattr(direct, "FIRST_ROWS", 50)
+    monkeypatch.setattr(direct, "SOON_ROWS", 50)
     monkeypatch.setattr(direct, "Frames", Spy)
     monkeypatch.setattr(Spy, "rows", [])
     monkeypatch.setattr(frames, "LEAST_ROWS", 1)

@@ -282,7 +282,7 @@ WRITTEN = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("is_near", [True, False], ids=["near", "far"])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(table=tables(), how=WRITTEN, by_polars=st.booleans(), at_once=st.sampled_from([1, 7, 40, 100]))
 def test_values_are_those_that_were_written_and_those_of_the_engine(
     tmp_path: Path, is_near: bool, *, table: pa.Table, how: dict[str, Any], by_polars: bool, at_once: int

@@ -114,9 +114,10 @@ def ours(folder: Path, path: str, **headers: str) -> Measured:
 
 
 def warm(running: Server, path: str) -> None:
-    """Have a server import what a format takes."""
+    """Have a server import what a format takes, and polars, which reads many rows of any format."""
     extension = path.partition("?")[0].rpartition(".")[2]
-    fetch(running.port, f"/long.{extension}?organisation-entity=1&field=entity")
+    for each in {extension, "ndjson"}:
+        fetch(running.port, f"/long.{each}?organisation-entity=1&field=entity")
 
 
 def health(port: int) -> float | None:

@@ -32,8 +32,8 @@ FIRST_ROWS = 256
 TOLERANCE = 4
 # Of the rows that are read of a part: of fewer polars is not worth its import.
 MANY_ROWS = 500_000
-# Of these, the rows that come first.
-SOON_ROWS = 20_000
+# Of these, the rows that come first: more than a result has that is waited for, for it may be small.
+SOON_ROWS = 40_000
 
 
 class Undirect(Exception):

@@ -25,14 +25,14 @@ class Ahead:
         self._data = memoryview(b"")
         self._timer: asyncio.TimerHandle | None = None
 
-    async def next(self, size: int) -> memoryview:
+    async def next(self, size: int) -> bytes:
         """At most so many bytes at the content's place, which is to be moved on once they are sent."""
         if not self._data:
             self._data = memoryview(await self._content.look(READ_BYTES))
             if len(self._data) > size:
                 self._timer = asyncio.get_running_loop().call_later(HELD_SECONDS, self._drop)
-        # No copy, for the server makes one of what it does not send at once.
-        piece, self._data = self._data[:size], self._data[size:]
+        # A copy: uvloop keeps what it could not send, and a view would hold what lies beside it.
+        piece, self._data = bytes(self._data[:size]), self._data[size:]
         if not self._data:
             self.close()
         return piece

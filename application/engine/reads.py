@@ -73,7 +73,7 @@ class Reads:
         for read in reads:
             rows = partial(read_one, dataset, _asked_of(read, query), read.runs, cancellation, read.span)
             room = spans if read.span else self._room
-            begun.append(Ahead(partial(_in_schema, rows, schema) if read.is_met else rows, read.size, room))
+            begun.append(Ahead(partial(_in_schema, rows, schema), read.size, room))
         return side_by_side(begun, cancellation.set)
 
     @property
@@ -183,7 +183,7 @@ def _asked_of(read: Read, query: Query) -> Query:
 
 
 def _in_schema(read: Callable[[], Generator[pa.RecordBatch]], schema: pa.Schema) -> Generator[pa.RecordBatch]:
-    """The batches with the metadata of a schema, which may be that of fewer rows."""
+    """The batches with a schema's metadata: a read may be asked for more rows than the query is."""
     with closing(read()) as batches:
         for batch in batches:
             yield batch.replace_schema_metadata(schema.metadata)

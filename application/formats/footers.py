@@ -99,8 +99,9 @@ def _moved(by: int, place: int) -> Changes:
     """What changes in a row group that lies so many bytes later, and is not the first."""
 
     def move(offset: int) -> int:
-        # A column without a dictionary, say, has 0 for its offset.
-        return offset + by if offset else 0
+        # A column without a dictionary, say, has 0 for its offset. Nothing lies before the file, not even
+        # what is left out of it.
+        return max(len(MAGIC), offset + by) if offset else 0
 
     # meta_data: data_page, index_page, dictionary_page and bloom_filter offsets. A chunk: file_offset,
     # meta_data, offset_index_offset, column_index_offset. A group: columns, file_offset, ordinal.

@@ -8,7 +8,7 @@ from pathlib import Path
 from application.errors import ProductionCancelled
 from application.spool.audience import Audience, Place
 from application.spool.condition import SharedCondition
-from application.spool.latest import LATEST_BYTES, PIECE_BYTES, Latest
+from application.spool.latest import PIECE_BYTES, Latest
 from application.spool.pool import SegmentPool
 from application.spool.segments import NoSpace, Segments
 from application.spool.window import Window
@@ -48,7 +48,7 @@ class Tape:
         self._segments = Segments(pool or SegmentPool(folder))
         self._audience = Audience()
         # Without a folder all of it is in memory.
-        self.latest = Latest(LATEST_BYTES // PIECE_BYTES if folder else 0)
+        self.latest = Latest(is_kept=folder is not None)
         self.window = Window(folder, keep, self._segments, self._audience)
         self.changed = SharedCondition()
         self._ended = False  # nothing is written from then on, so the segments can be closed
@@ -153,7 +153,7 @@ class Tape:
                     self._wait_for_space(error)
                 continue
             self._hash.update(view[:count])
-            self.latest.add(self.size, view[:count])
+            self.latest.add(self.size, view[:count], memoryview(data).nbytes)
             view = view[count:]
             with self.changed:
                 self.size += count

@@ -50,6 +50,8 @@ def test_much_is_read_at_once_and_sent_in_pieces() -> None:
     content = Bytes()
     pieces = sent(content)
     assert b"".join(pieces) == DATA
+    # A view of what was read would hold all of it where the loop keeps what it could not send.
+    assert all(type(piece) is bytes for piece in pieces)
     assert {len(piece) for piece in pieces[:-1]} == {PIECE_BYTES}
     assert len(content.reads) == -(-len(DATA) // READ_BYTES) + 1
 

@@ -335,11 +335,11 @@ def test_polars_reads_many_rows_of_plain_columns_but_for_the_first(
     monkeypatch.setattr(direct, "Frames", Spy)
     monkeypatch.setattr(Spy, "rows", [])
     monkeypatch.setattr(frames, "LEAST_ROWS", 1)
-    written = {"n": list(range(12_000)), "beside": [None] * 12_000}
-    pq.write_table(pa.table({"n": written["n"], "beside": pa.nulls(12_000, beside)}), tmp_path / "t.parquet")
+    columns = {"first": range(12_000), "n": range(12_000), "beside": pa.nulls(12_000, beside)}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=5_000, write_page_index=True)
     dataset = found(storage, engine)
-    number, _ = dataset.columns
-    assert rows(engine, dataset, Query((number,))) == [{"n": n} for n in range(12_000)]
+    # Without the first column, whose bytes then are not in what polars is given.
+    assert rows(engine, dataset, Query(dataset.columns[1:2])) == [{"n": n} for n in range(12_000)]
     assert sum(Spy.rows) == (11_950 if many <= 12_000 and beside == pa.string() else 0)
 
 

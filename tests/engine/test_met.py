@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from application.datasets.catalogue import Catalogue
 from application.engine import spans
 from application.engine.cancellation import Cancellation
+from application.engine.conform import output_schema
 from application.engine.scan import Engine
 from application.models import Dataset, Filter, Query
 from application.query.parsed import parse
@@ -130,15 +131,20 @@ def test_the_schema_is_that_of_the_query_which_has_fewer_rows(
 ) -> None:
     table = pa.table({"n": range(100), "g": ["POINT (1 2)"] * 100})
     said = b'{"version":"1.1.0","primary_column":"g","columns":{"g":{"encoding":"WKT","bbox":[0,0,9,9]}}}'
-    pq.write_table(table.replace_schema_metadata({b"geo": said}), tmp_path / "t.parquet", row_group_size=10)
+    metadata = {b"geo": said, b"pandas": b"{}"}
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "t.parquet", row_group_size=10)
     catalogue = Catalogue(storage, engine, 0)
     dataset = catalogue.get("t")
-    query = replace(Query(dataset.columns), filters=(Filter(dataset.columns[0], "lt", ("55",)),))
-    parts = catalogue.matching(dataset, query)
-    with closing(engine.batches(dataset, query, Cancellation(), parts)) as batches:
-        said_of = {batch.schema.metadata[b"geo"] for batch in batches}
-    assert len(said_of) == 1
-    assert b"bbox" not in said_of.pop()
+    number = dataset.columns[0]
+    for limit in (None, 50):
+        filters = (Filter(number, "gte", ("5",)), Filter(number, "lt", ("95",)))
+        query = replace(Query(dataset.columns), filters=filters, limit=limit)
+        parts = catalogue.matching(dataset, query)
+        with closing(engine.batches(dataset, query, Cancellation(), parts)) as batches:
+            found = [batch.schema.metadata for batch in batches]
+        assert len(found) > 1
+        assert found == [output_schema(dataset, query).metadata] * len(found)
+        assert b"bbox" not in found[0][b"geo"]
 
 
 VALUES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any], Callable[[str], Any]]] = {

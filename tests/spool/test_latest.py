@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from application.spool import LATEST_BYTES, Reader, Tape
-from application.spool.latest import PIECE_BYTES
+from application.spool import Reader, Tape, latest
+from application.spool.latest import PIECES
 from application.spool.segments import FileSegment
 from tests.support.tapes import BYTES, WINDOW, ended, nothing, opened, produce, rest, started
 
@@ -49,8 +49,7 @@ def test_who_keeps_up_reads_no_segment(tmp_path: Path, reads: list[int]) -> None
 def test_who_is_far_behind_reads_the_segments_and_then_what_is_in_memory(
     tmp_path: Path, reads: list[int]
 ) -> None:
-    pieces = LATEST_BYTES // PIECE_BYTES
-    written = [bytes([place]) * 100 for place in range(pieces + 5)]
+    written = [bytes([place]) * 100 for place in range(PIECES + 5)]
     tape = Tape(tmp_path, 100 * len(written), nothing)
     with opened(tape) as reader:
         for piece in written:
@@ -58,6 +57,21 @@ def test_who_is_far_behind_reads_the_segments_and_then_what_is_in_memory(
         assert [taken(reader, 100) for _ in written] == written
         # Those that are not of the last ones.
         assert sum(reads) == 100 * 5
+        tape.finish()
+    tape.close()
+
+
+def test_of_much_that_is_written_in_one_go_nothing_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: list[int]
+) -> None:
+    monkeypatch.setattr(latest, "MOST_WRITTEN", 500)
+    tape = Tape(tmp_path, len(BYTES), nothing)
+    with opened(tape) as reader:
+        tape.write(BYTES[:500])
+        tape.write(BYTES[500:1001])
+        assert all(tape.latest.find(place, 1) is None for place in range(1001))
+        assert taken(reader, 1001) == BYTES[:1001]
+        assert sum(reads) == 1001
         tape.finish()
     tape.close()
 

@@ -50,8 +50,8 @@ class Frames:
     ) -> None:
         try:
             begin_polars()
-        except Busy as error:
-            raise ValueError("too few file handles are left to begin with polars") from error
+        except (Busy, RuntimeError) as error:
+            raise ValueError("too few file handles or threads are left to begin with polars") from error
         self._reader = reader
         self._schema = schema
         self._at_once = at_once

@@ -1,11 +1,13 @@
 """File handles for what is made or imported once: what fails then stays broken until the process ends."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cache
 from io import BytesIO
 
 from application.errors import Busy
+from application.niceness import SHORT, stand_back
 
 # A library opens few at a time; the rest is for who takes some meanwhile.
 SPARE = 32
@@ -30,8 +32,18 @@ def check_handles() -> None:
 
 @cache
 def begin_polars() -> None:
-    """Have polars make its threads and what wakes them, while there are handles for them; or Busy."""
+    """Have polars make its threads and what wakes them, while there are handles for them; or Busy.
+
+    All that it ever does for large work and small is theirs, so they leave the cores to the event loop first.
+    """
     check_handles()
+    with ThreadPoolExecutor(1) as thread:
+        # Threads are as nice as who makes them, and that cannot be taken back.
+        thread.submit(_make_polars_threads).result()
+
+
+def _make_polars_threads() -> None:
+    stand_back(SHORT)
     import polars as pl
 
     pl.DataFrame({"v": [0]}).write_ndjson(BytesIO())

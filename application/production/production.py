@@ -1,15 +1,13 @@
 """One result in the making: its job and its tape, in a thread of its own."""
 
-import os
-import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
 from typing import Protocol
 
 from application.errors import DownloadError, EngineFailed, ProductionCancelled, Refused, Stopping, lack
+from application.niceness import LARGE, SHORT, stand_back
 from application.production.admission import Work
 from application.production.claim import Alarm, Claim, Later
 from application.production.slots import Slots
@@ -17,9 +15,6 @@ from application.production.watchdog import Patience, watched
 from application.spool import Tape
 from application.telemetry import logger
 from application.telemetry.tracing import span
-
-# As nice(1) has them: where the cores are full, the event loop goes first, and short work before large.
-SHORT_NICENESS, LARGE_NICENESS = 5, 15
 
 
 class Cancellation(Protocol):
@@ -152,7 +147,7 @@ class Production:
         self._slots.enter(work, lambda: job.cancellation.is_set)
         # Alone it has the cores; the niceness of a thread cannot be taken back.
         if self._slots.taken > 1:
-            _stand_back(SHORT_NICENESS if work.is_short else LARGE_NICENESS)
+            stand_back(SHORT if work.is_short else LARGE)
         try:
             with span("produce"), watched(tape, self.stop, self._patience, job.effort):
                 job.run(tape)
@@ -206,11 +201,3 @@ def _unexpected(error: BaseException) -> DownloadError:
     failure = EngineFailed("The download failed.")
     failure.__cause__ = error
     return failure
-
-
-def _stand_back(niceness: int) -> None:
-    """Leave the cores to others first: this thread, and those that it begins."""
-    # Elsewhere it would be the whole process.
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

@@ -181,4 +181,4 @@ def test_the_adapter_finds_the_application_by_its_health(start: Starter, bucket:
         answer = function.invoke("GET", "/sample.csv")
         assert answer.headers["strict-transport-security"].startswith("max-age=")
         assert function.sandbox.api.extensions == ["lambda-adapter"]
-        assert '"resource": "health"' in function.log
+        assert eventually(lambda: '"resource": "health"' in function.log)

@@ -15,6 +15,7 @@ from application.downloads.content import Content
 from application.downloads.job import DownloadJob, layer_bytes, staged_bytes
 from application.downloads.plan import Carriage, Plan, Request, make_plan
 from application.downloads.stored import StoredObject
+from application.engine.direct import bytes_at_once
 from application.engine.scan import Engine
 from application.engine.windows import memory_needed
 from application.errors import (
@@ -203,7 +204,8 @@ class Downloads:
             cursors -= 1
         # What would fit alone is not refused for what its stages hold.
         rows = self._catalogue.rows_at_most(plan.dataset, plan.query)
-        memory = min(self._memory, memory + ahead + staged_bytes(plan) + layer_bytes(plan, rows))
+        held = staged_bytes(plan) + bytes_at_once(plan.dataset, plan.query, rows) + layer_bytes(plan, rows)
+        memory = min(self._memory, memory + ahead + held)
         return DownloadJob(
             plan,
             self._engine,

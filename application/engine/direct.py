@@ -14,7 +14,7 @@ from pyarrow import types
 
 from application.engine.cancellation import Cancellation
 from application.engine.conform import output_schema
-from application.engine.frames import CUT_BYTES, Frames, rows_at_once
+from application.engine.frames import CUT_BYTES, MOST_ROWS, Frames, frame_bytes, rows_at_once
 from application.engine.prefetch import TooManyStreams
 from application.engine.ranges import SecondReader
 from application.engine.relation import Run
@@ -79,7 +79,7 @@ class DirectReads:
         step = max(1, self._size // max(1, row_bytes))
         at_once = rows_at_once([column.field.type for column in run.columns], row_bytes)
         for part in run.parts:
-            is_many = min(sum(part.groups), query.limit or sys.maxsize) >= MANY_ROWS
+            is_many = min(part.rows, sys.maxsize if query.limit is None else query.limit) >= MANY_ROWS
             try:
                 with closing(SecondReader(self._storage, part.meta)) as reader, ExitStack() as stack:
                     groups = list(_groups(part, span, query.limit))
@@ -120,6 +120,16 @@ class DirectReads:
                 break
         frames = Frames(reader, schema, at_once=at_once, step=step, size=self._size)
         yield from frames.batches(groups, skip=given)
+
+
+def bytes_at_once(dataset: Dataset, query: Query, rows: int) -> int:
+    """Bytes that polars may hold of at most so many rows of a query; 0 where they are too few for it."""
+    largest = max(dataset.parts, key=lambda part: part.rows, default=None)
+    if largest is None or min(largest.rows, rows) < MANY_ROWS or query.order:
+        return 0
+    kinds = [column.field.type for column in dataset.columns]
+    cut = largest.meta.size * max(MOST_ROWS, *largest.groups) // largest.rows
+    return frame_bytes(kinds, _vector_bytes(dataset, query) // VECTOR_ROWS, cut)
 
 
 class _Pace:

@@ -38,6 +38,12 @@ def rows_at_once(kinds: Sequence[pa.DataType], row_bytes: int) -> int:
     return rows if rows >= LEAST_ROWS else 0
 
 
+def frame_bytes(kinds: Sequence[pa.DataType], row_bytes: int, cut: int) -> int:
+    """Bytes of what is decoded at once, and of ``cut``, from which it is, twice: for there is a copy."""
+    rows = rows_at_once(kinds, row_bytes)
+    return rows * max(row_bytes, VIEW_BYTES * len(kinds)) + 2 * min(cut, CUT_BYTES) if rows else 0
+
+
 class Frames:
     """An object's rows in ``schema``, decoded ``at_once`` many and handed on by ``step``.
 

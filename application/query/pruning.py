@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -55,8 +56,14 @@ def comparable(kind: pa.DataType, text: str) -> Any:
     return None
 
 
-def _values(item: Filter) -> list[Any]:
-    return [comparable(item.column.field.type, text) for text in item.values]
+def _values(item: Filter) -> tuple[Any, ...]:
+    return _comparables(item.column.field.type, item.values)
+
+
+@lru_cache(maxsize=128)
+def _comparables(kind: pa.DataType, texts: tuple[str, ...]) -> tuple[Any, ...]:
+    """Read once, for each row group is asked about the same ones."""
+    return tuple(comparable(kind, text) for text in texts)
 
 
 def _is_below(value: Any, bound: Any) -> bool:

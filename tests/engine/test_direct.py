@@ -40,18 +40,6 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return str(request.param)
 
 
-@pytest.fixture(params=[True, False], ids=["near", "far"])
-def storage(tmp_path: Path, request: pytest.FixtureRequest) -> Watched:
-    return Watched(tmp_path, is_near=request.param)
-
-
-@pytest.fixture
-def engine(storage: Watched) -> Iterator[Engine]:
-    made = opened(storage)
-    yield made
-    made.close()
-
-
 def found(storage: Watched, engine: Engine) -> Dataset:
     """The dataset, of which nothing is read from now on."""
     dataset = Catalogue(storage, engine, 0).get("t")
@@ -354,6 +342,22 @@ def test_columns_are_read_by_their_place_whatever_their_names_would_mean(
     got = rows(engine, dataset, Query(backwards))
     assert got == written
     assert list(got[0]) == names[::-1]
+
+
+def test_what_polars_may_hold_is_told_where_it_reads(
+    tmp_path: Path, storage: Watched, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(direct, "MANY_ROWS", 12_000)
+    monkeypatch.setattr(frames, "LEAST_ROWS", 1)
+    large(tmp_path)
+    dataset = found(storage, engine)
+    every = Query(dataset.columns)
+    # Of 2 KB a row so many as take FRAME_BYTES, and the file of 24 MB twice.
+    told = direct.bytes_at_once(dataset, every, dataset.rows)
+    assert frames.FRAME_BYTES * 0.9 + 2 * 24_000_000 < told < frames.FRAME_BYTES + 2 * frames.CUT_BYTES + 1
+    assert direct.bytes_at_once(dataset, every, 11_999) == 0
+    order = (Order(dataset.columns[0], descending=False),)
+    assert direct.bytes_at_once(dataset, replace(every, order=order), dataset.rows) == 0
 
 
 @pytest.mark.parametrize("most", [1, 1_000, 10_000, MEGABYTE])

@@ -1,6 +1,6 @@
 """Row groups that a filter is known to choose whole are read without it, to the rows that Python finds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
@@ -20,7 +20,7 @@ from application.engine.conform import output_schema
 from application.engine.scan import Engine
 from application.models import Dataset, Filter, Query
 from application.query.parsed import parse
-from tests.support.watched import Watched, opened
+from tests.support.watched import Watched
 
 TODAY = date(2020, 5, 17)
 MEETS: dict[str, Callable[[Any, Any], bool]] = {
@@ -35,18 +35,6 @@ MEETS: dict[str, Callable[[Any, Any], bool]] = {
 @pytest.fixture(autouse=True)
 def _few_rows_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spans, "FEWEST_KNOWN", 1)
-
-
-@pytest.fixture(params=[True, False], ids=["near", "far"])
-def storage(tmp_path: Path, request: pytest.FixtureRequest) -> Watched:
-    return Watched(tmp_path, is_near=request.param)
-
-
-@pytest.fixture
-def engine(storage: Watched) -> Iterator[Engine]:
-    made = opened(storage)
-    yield made
-    made.close()
 
 
 def rows(

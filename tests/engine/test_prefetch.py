@@ -97,10 +97,9 @@ def test_what_was_used_longest_ago_goes_first(monkeypatch: pytest.MonkeyPatch) -
         # The beginning is used again and again, as a large column beside a small one is.
         fetched.read(0, 1)
     assert [start for start, _ in storage.asked].count(0) == 1
-    before = [start for start, _ in storage.asked].count(REQUEST_BYTES)
     assert fetched.read(REQUEST_BYTES, REQUEST_BYTES + 1) == OBJECT[REQUEST_BYTES : REQUEST_BYTES + 1]
-    # Once more: on a slow machine what comes ahead may have gone before it was read the first time.
-    assert [start for start, _ in storage.asked].count(REQUEST_BYTES) == before + 1
+    # It had gone, and came again, perhaps more than once: ahead of the beginning, too.
+    assert [start for start, _ in storage.asked].count(REQUEST_BYTES) >= 2
 
 
 def test_more_streams_than_there_is_place_for_are_refused() -> None:
